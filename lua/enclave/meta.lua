@@ -1,0 +1,245 @@
+---@meta enclave.core
+-- What the C module `enclave.core` offers to the Lua side: annotations only, never
+-- loaded. Policy (tools, hooks, results for people) is in the other files here.
+--
+-- Errors. An expected failure is `nil, err`; a wrong type or an unknown option throws
+-- the same kind of object. Times are seconds; nil waits for ever, 0 does not wait.
+--
+-- Waiting. A function marked "waits" suspends the running task; outside of a task it
+-- turns the loop until it is done.
+
+---@class enclave.Error
+---@field code "invalid"|"timeout"|"cancelled"|"closed"|"not_found"|"exhausted"|"unavailable"|"docker"|"lost"|"protocol"|"nomem"|"internal"
+---@field message string one sentence
+---@field op string what was being done: "pool.acquire"
+---@field http_status? integer what Docker answered, with code "docker"
+
+---@class enclave.core
+---@field version string
+local core = {}
+
+---Makes an error object (tostring: "code: message").
+---@param code string
+---@param message string
+---@param op? string
+---@return enclave.Error
+function core.error(code, message, op) end
+
+---Sets up the engine of this Lua state; it is made on first use otherwise.
+---@param options { log_level?: "debug"|"info"|"warn"|"error"|"off", on_log?: fun(level: string, line: string) }
+function core.configure(options) end
+
+---Writes a line to the engine's log.
+---@param level "debug"|"info"|"warn"|"error"
+---@param line string
+function core.log(level, line) end
+
+-- tasks ------------------------------------------------------------------------------
+
+---Runs fn as a task and turns the loop until it ends. Waits.
+---@param fn function
+---@param ... any
+---@return any ... what fn returned; an error in fn is thrown again with its traceback
+function core.run(fn, ...) end
+
+---Starts fn as a task; it first runs when the caller waits next.
+---@param fn function
+---@param ... any
+---@return enclave.Task
+function core.spawn(fn, ...) end
+
+---@param seconds number
+---@return true|nil
+---@return enclave.Error? err code "cancelled"
+function core.sleep(seconds) end
+
+---@return number seconds monotonic
+function core.now() end
+
+---@return enclave.Task|nil # the running task
+function core.current() end
+
+---@class enclave.Task
+local Task = {}
+---Waits for its end. An error thrown in the task comes as `nil, err` (code "internal", the
+---traceback in the message; an error object as it is); a cancelled one as code "cancelled".
+---@param timeout? number
+---@return true|nil, any ... true and what it returned
+function Task:join(timeout) end
+---The task's pending wait ends with code "cancelled", and every wait after it. A task that
+---ends with that error counts as cancelled.
+function Task:cancel() end
+---@return "running"|"done"|"failed"|"cancelled"
+function Task:status() end
+
+-- pools ------------------------------------------------------------------------------
+
+---@class enclave.core.PoolHooks
+---@field created? fun(sandbox: enclave.Sandbox): boolean|nil, enclave.Error? run as a task for each new sandbox before it is lent; nil or a throw retires it
+---@field retiring? fun(sandbox: enclave.Sandbox, reason: string) run as a task before a sandbox is removed
+
+---@param driver string "docker" or "fake"
+---@param driver_options table|nil { host = "unix:///var/run/docker.sock" }
+---@param config table sandbox_config without what is policy (tools_config)
+---@param options table { name, size, max_size, max_waiters, max_uses, max_age, idle_ttl, parallel }
+---@param hooks? enclave.core.PoolHooks
+---@return enclave.Pool|nil
+---@return enclave.Error? err
+function core.pool(driver, driver_options, config, options, hooks) end
+
+---@class enclave.Pool
+local Pool = {}
+---Fills it. Waits.
+---@param progress? fun(what: string, part: string, current: integer, total: integer)
+---@return integer|nil up how many sandboxes came up
+---@return enclave.Error? err also with a number, when some did not come up
+function Pool:warm(progress) end
+---Borrows a sandbox. Waits.
+---@param timeout? number
+---@return enclave.Sandbox|nil
+---@return enclave.Error? err
+function Pool:acquire(timeout) end
+---@return table stats see src/pool/pool.h
+function Pool:stats() end
+---@return table[] # description of each sandbox
+function Pool:sandboxes() end
+---@return table config with all defaults filled in
+function Pool:config() end
+---Cancels waiters, removes sandboxes. Waits until the last is gone. Idempotent.
+function Pool:close() end
+
+-- sandboxes --------------------------------------------------------------------------
+
+---Creates a sandbox of its own. Waits.
+---@param driver string
+---@param driver_options table|nil
+---@param config table
+---@param progress? fun(what: string, part: string, current: integer, total: integer)
+---@return enclave.Sandbox|nil
+---@return enclave.Error? err
+function core.sandbox(driver, driver_options, config, progress) end
+
+---A borrowed sandbox or one of its own. To be closed: a borrowed one goes back to its
+---pool, one of its own is removed. Methods after that give code "closed".
+---@class enclave.Sandbox
+---@field id string
+local Sandbox = {}
+
+---@class enclave.core.Exec
+---@field argv string[]
+---@field warm? string interpreter that may serve argv already running: "python3", "sh"
+---@field code? string written to code_path first
+---@field code_path? string
+---@field env? table<string, string>
+---@field cwd? string
+---@field user? string
+---@field stdin? string
+---@field stdin_open? boolean more follows by Run:write
+---@field timeout? number the program's deadline; nil: the sandbox's default
+---@field max_output_size? integer|string
+---@field limits? table { cpu_seconds, memory, file_size, open_files, processes, stack }
+---@field on_stdout? fun(bytes: string) as it comes; then result.stdout is empty
+---@field on_stderr? fun(bytes: string)
+
+---@class enclave.RunResult
+---@field status "exited"|"signaled"|"timeout"|"cancelled"
+---@field exit_code? integer
+---@field signal? integer
+---@field limit? "time"|"cpu"|"memory"|"output"|"pids"|"disk"|"files"
+---@field stdout string
+---@field stderr string
+---@field stdout_total integer bytes that the program wrote
+---@field stderr_total integer
+---@field truncated boolean
+---@field wall number seconds
+---@field user number seconds of CPU
+---@field system number
+---@field peak_memory integer bytes
+---@field oom_killed boolean
+---@field warm boolean
+---@field isolation string
+
+---Runs a program to its end. Waits. On failure partial output is in err.partial.
+---@param spec enclave.core.Exec
+---@return enclave.RunResult|nil
+---@return enclave.Error? err
+function Sandbox:exec(spec) end
+
+---Starts a program and returns at once.
+---@param spec enclave.core.Exec without on_stdout, on_stderr
+---@return enclave.Run|nil
+---@return enclave.Error? err
+function Sandbox:start(spec) end
+
+---@param path string relative to the work folder, or absolute
+---@param bytes string
+---@param options? { mode?: integer, timeout?: number }
+---@return true|nil
+---@return enclave.Error? err
+function Sandbox:put_file(path, bytes, options) end
+---@param path string
+---@param options? { max_size?: integer, timeout?: number } max_size: default 64 MiB
+---@return string|nil bytes
+---@return enclave.Error? err
+function Sandbox:get_file(path, options) end
+---@param tar string plain or gzip
+---@param folder? string
+---@return true|nil
+---@return enclave.Error? err
+function Sandbox:put_archive(tar, folder) end
+---@param host_folder string
+---@param folder? string
+---@return true|nil
+---@return enclave.Error? err
+function Sandbox:put_dir(host_folder, folder) end
+---Cleans it now. Waits.
+---@return { seconds: number, processes: integer, files: integer, ipc: integer }|nil
+---@return enclave.Error? err
+function Sandbox:reset() end
+---@return table # { id, status, type, config, created_at, updated_at, metadata }
+function Sandbox:describe() end
+---@return string status "initializing"|"running"|"idle"|"busy"|"stopping"|"stopped"|"error"
+function Sandbox:status() end
+---Gives a borrowed one back (retire: why it must not be used again); removes one of its
+---own. Waits for the removal, not for a pool's cleaning. Idempotent.
+---@param retire? string
+function Sandbox:close(retire) end
+---The table of methods, to which the Lua side adds its own.
+core.Sandbox = Sandbox
+
+---@class enclave.Run
+local Run = {}
+---The next piece of output. Waits. nil: both streams have ended.
+---@return "stdout"|"stderr"|nil stream
+---@return string? bytes
+function Run:read() end
+---@param bytes string
+---@return true|nil
+---@return enclave.Error? err
+function Run:write(bytes) end
+function Run:close_input() end
+---Waits for the end.
+---@return enclave.RunResult|nil
+---@return enclave.Error? err
+function Run:wait() end
+function Run:cancel() end
+
+-- the host ---------------------------------------------------------------------------
+
+---One HTTP request. Waits. Any status is a reply.
+---@param request { url: string, method?: string, headers?: table<string, string>, body?: string, timeout?: number, max_reply?: integer }
+---@return { status: integer, body: string, content_type: string }|nil
+---@return enclave.Error? err
+function core.http(request) end
+
+---@param path string
+---@return { name: string, type: "file"|"directory"|"link"|"other" }[]|nil # sorted by name
+---@return enclave.Error? err
+function core.scandir(path) end
+
+---@param path string
+---@return { type: string, size: integer, mtime: number }|nil
+---@return enclave.Error? err
+function core.stat(path) end
+
+return core

@@ -1,0 +1,28 @@
+/* archive.h - many files at once: a tar into a sandbox, a host folder into a tar. The
+ * archive is read here, by libarchive; inside, each entry is put with the rights of
+ * the sandbox's user, so nothing in it can reach further than that user. */
+#ifndef ENC_ARCHIVE_H
+#define ENC_ARCHIVE_H
+
+#include "sandbox.h"
+
+struct enc_unpack;
+
+/* tar: plain or gzip; borrowed until done. Entries land under folder (relative to the
+ * work folder or absolute). Names that are absolute or hold ".." are INVALID, and so
+ * are empty input and what is no tar; nothing is written then. */
+struct enc_unpack *enc_sandbox_unpack(struct enc_sandbox *sandbox,
+                                      const void *tar,
+                                      size_t len,
+                                      const char *folder,
+                                      enc_deadline deadline,
+                                      void (*done)(void *data, const struct enclave_error *err),
+                                      void *data,
+                                      struct enclave_error *err);
+void enc_unpack_cancel(struct enc_unpack *unpack);
+
+/* The content of a host folder as a tar (files, folders, symbolic links as such; modes
+ * kept, owners not). Blocks on the host's disk. */
+int enc_archive_folder(const char *folder, struct enc_buf *tar, struct enclave_error *err);
+
+#endif

@@ -1,0 +1,99 @@
+/* config.h - what a sandbox is to be: the checked form of `sandbox_config`.
+ * This is the one place where its fields, their types and their defaults are
+ * known; Lua, HTTP and C callers all come through enc_config_from_json. */
+#ifndef ENC_CONFIG_H
+#define ENC_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fail.h"
+
+enum enc_reuse {
+    ENC_REUSE_RESET, /* cleaned and verified between borrowers */
+    ENC_REUSE_FRESH, /* one borrower, then replaced */
+    ENC_REUSE_KEEP,  /* sessions: not cleaned */
+};
+enum enc_pull { ENC_PULL_MISSING, ENC_PULL_ALWAYS, ENC_PULL_NEVER };
+enum enc_channel_kind { ENC_CHANNEL_AUTO, ENC_CHANNEL_AGENT, ENC_CHANNEL_EXEC };
+
+struct enc_pair {
+    char *name, *value;
+};
+struct enc_volume {
+    char *source; /* absolute host path, or the name of a volume */
+    char *bind;   /* absolute path inside */
+    bool read_only;
+};
+struct enc_port {
+    char *container; /* "8080/tcp" */
+    char *host_ip;   /* "127.0.0.1" unless configured */
+    int host_port;   /* 0: any */
+};
+/* For one run; 0 means no limit of its own. */
+struct enc_limits {
+    uint64_t cpu_seconds;
+    uint64_t memory_bytes; /* RLIMIT_AS */
+    uint64_t file_bytes;   /* RLIMIT_FSIZE */
+    uint64_t open_files;
+    uint64_t processes;
+    uint64_t stack_bytes;
+};
+
+struct enc_config {
+    unsigned refs;
+    char *driver;         /* "docker"; from the sandbox type */
+    char *image;          /* "python:3.11-slim" */
+    char **command;       /* supervised service, NULL-terminated; NULL: none */
+    char *working_dir;    /* "/sandbox" */
+    struct enc_pair *env; /* until a NULL name */
+    char *user;           /* of runs: "65534:65534", "root", "1000" */
+    double timeout;       /* default deadline of a run, seconds */
+    double max_timeout;   /* the longest a run may ask for, seconds */
+    uint64_t memory_bytes;
+    double cpus;
+    int64_t pids;
+    struct enc_limits limits;
+    bool network_enabled;
+    char *network;                /* "bridge" and so on; used when enabled */
+    struct enc_pair *extra_hosts; /* name, address */
+    struct enc_volume *volumes;   /* until a NULL source */
+    struct enc_port *ports;       /* until a NULL container */
+    char *platform;               /* NULL: the engine's own */
+    char *runtime;                /* NULL, "runsc", "kata" … */
+    bool privileged;
+    bool read_only;         /* the root file system */
+    struct enc_pair *tmpfs; /* path, mount options ("size=256m") */
+    char **cap_add;
+    char **security_opt;
+    enum enc_pull pull;
+    enum enc_reuse reuse;
+    enum enc_channel_kind channel;
+    uint64_t max_output_bytes; /* a stream of one run */
+    bool remove_on_exit;
+    char **preload; /* modules the warm Python has imported */
+    char **warm;    /* interpreters to keep warm: "python3", "sh" */
+};
+
+/* Where a config is for: the defaults differ. */
+enum enc_config_for { ENC_FOR_POOL, ENC_FOR_SANDBOX };
+
+/* config: an object, or NULL for all defaults; borrowed. Unknown fields and
+ * wrong types are misuse; values that cannot be used are ENCLAVE_INVALID; each
+ * message names the field, the value and what was expected. */
+struct enc_config *enc_config_from_json(json_t *config,
+                                        enum enc_config_for use,
+                                        struct enclave_error *err);
+
+/* The config with its defaults filled in, as a new JSON object. */
+json_t *enc_config_to_json(const struct enc_config *config);
+
+struct enc_config *enc_config_ref(struct enc_config *config);
+void enc_config_unref(struct enc_config *config);
+
+/* "512m", "2g", "1.5GiB", "1048576": bytes. -1: not a size. */
+int enc_parse_size(const char *text, uint64_t *bytes);
+
+#endif
