@@ -30,35 +30,35 @@ enum enc_wire_way {
     ENC_WIRE_TO_ENGINE = 2,
     ENC_WIRE_BOTH = 3,
 };
-enum enc_wire_body { ENC_WIRE_NONE, ENC_WIRE_FIELDS, ENC_WIRE_DATA };
+enum enc_wire_body { ENC_WIRE_EMPTY, ENC_WIRE_FIELDS, ENC_WIRE_RAW };
 
 /* X(CONSTANT, number, way, body, has an id) */
 #define ENC_WIRE_TYPES(X)                                                                          \
     X(HELLO, 1, BOTH, FIELDS, false)      /* magic, version; the first frame */                    \
     X(CONFIG, 2, TO_AGENT, FIELDS, false) /* what the sandbox is; once; answered by READY */       \
     X(RUN, 3, TO_AGENT, FIELDS, true)     /* start a program; ends with EXIT */                    \
-    X(INPUT, 4, TO_AGENT, DATA, true)     /* its standard input, within the window */              \
-    X(INPUT_END, 5, TO_AGENT, NONE, true)                                                          \
-    X(PAUSE, 6, TO_AGENT, NONE, true) /* of its output */                                          \
-    X(RESUME, 7, TO_AGENT, NONE, true)                                                             \
-    X(STOP, 8, TO_AGENT, NONE, true)  /* kill the run; give up the transfer */                     \
+    X(INPUT, 4, TO_AGENT, RAW, true)      /* its standard input, within the window */              \
+    X(INPUT_END, 5, TO_AGENT, EMPTY, true)                                                         \
+    X(PAUSE, 6, TO_AGENT, EMPTY, true) /* of its output */                                         \
+    X(RESUME, 7, TO_AGENT, EMPTY, true)                                                            \
+    X(STOP, 8, TO_AGENT, EMPTY, true) /* kill the run; give up the transfer */                     \
     X(PUT, 9, TO_AGENT, FIELDS, true) /* file; then DATA frames and PUT_END; DONE */               \
-    X(DATA, 10, TO_AGENT, DATA, true)                                                              \
-    X(PUT_END, 11, TO_AGENT, NONE, true)                                                           \
+    X(DATA, 10, TO_AGENT, RAW, true)                                                               \
+    X(PUT_END, 11, TO_AGENT, EMPTY, true)                                                          \
     X(FOLDER, 12, TO_AGENT, FIELDS, true)  /* make a folder and its parents; DONE */               \
     X(LINK, 13, TO_AGENT, FIELDS, true)    /* make a symbolic link; DONE */                        \
     X(GET, 14, TO_AGENT, FIELDS, true)     /* FILE frames, then DONE */                            \
-    X(RESET, 15, TO_AGENT, NONE, false)    /* CLEANED */                                           \
-    X(PING, 16, TO_AGENT, NONE, true)      /* PONG with the same id */                             \
+    X(RESET, 15, TO_AGENT, EMPTY, false)   /* CLEANED */                                           \
+    X(PING, 16, TO_AGENT, EMPTY, true)     /* PONG with the same id */                             \
     X(READY, 32, TO_ENGINE, FIELDS, false) /* warm: which interpreters are up */                   \
-    X(OUTPUT, 33, TO_ENGINE, DATA, true)   /* of a run: standard output */                         \
-    X(ERRORS, 34, TO_ENGINE, DATA, true)   /* standard error */                                    \
+    X(OUTPUT, 33, TO_ENGINE, RAW, true)    /* of a run: standard output */                         \
+    X(ERRORS, 34, TO_ENGINE, RAW, true)    /* standard error */                                    \
     X(EXIT, 35, TO_ENGINE, FIELDS, true)   /* the run is over; nothing follows for its id */       \
     X(CREDIT, 36, TO_ENGINE, FIELDS, true) /* bytes of its input that were taken */                \
-    X(FILE, 37, TO_ENGINE, DATA, true)                                                             \
+    X(FILE, 37, TO_ENGINE, RAW, true)                                                              \
     X(DONE, 38, TO_ENGINE, FIELDS, true) /* the transfer is over; failure and text, or none */     \
     X(CLEANED, 39, TO_ENGINE, FIELDS, false)                                                       \
-    X(PONG, 40, TO_ENGINE, NONE, true)                                                             \
+    X(PONG, 40, TO_ENGINE, EMPTY, true)                                                            \
     X(LOG, 41, TO_ENGINE, FIELDS, false)     /* a line for the engine's log: text */               \
     X(SERVICE, 42, TO_ENGINE, FIELDS, false) /* the supervised command ended */
 

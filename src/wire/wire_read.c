@@ -44,9 +44,9 @@ const char *enc_wire_type_name(unsigned type) {
 }
 
 static size_t body_max(const struct type_rule *rule, enum enc_wire_way way) {
-    if (rule->body == ENC_WIRE_NONE)
+    if (rule->body == ENC_WIRE_EMPTY)
         return 0;
-    if (rule->body == ENC_WIRE_DATA)
+    if (rule->body == ENC_WIRE_RAW)
         return ENC_WIRE_DATA_MAX;
     return way == ENC_WIRE_TO_AGENT ? ENC_WIRE_REQUEST_MAX : ENC_WIRE_REPLY_MAX;
 }
