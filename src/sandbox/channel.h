@@ -28,7 +28,9 @@ struct enc_channel {
     void (*transfer_end)(struct enc_transfer *transfer);
     int (*reset)(struct enc_sandbox *sandbox, struct enclave_error *err);
 
-    /* Frees sandbox->channel_state; all runs and transfers have ended. */
+    /* Frees sandbox->channel_state; all runs and transfers have ended. Called once, from
+     * the loop, just before the driver's destroy (also when it comes during create, if
+     * sandbox->channel is set by then; the state may be NULL). */
     void (*close)(struct enc_sandbox *sandbox);
 };
 

@@ -82,18 +82,32 @@ enum enc_config_for { ENC_FOR_POOL, ENC_FOR_SANDBOX };
 
 /* config: an object, or NULL for all defaults; borrowed. Unknown fields and
  * wrong types are misuse; values that cannot be used are ENCLAVE_INVALID; each
- * message names the field, the value and what was expected. */
+ * message names the field, the value and what was expected. A null is as good as
+ * no field; an empty list and an empty object stand for each other.
+ *
+ * tmpfs: the work folder, /tmp, /var/tmp and /run are always in it, unless a volume is
+ * bound there; what the caller gives is added or takes the place of these. */
 struct enc_config *enc_config_from_json(json_t *config,
                                         enum enc_config_for use,
                                         struct enclave_error *err);
 
-/* The config with its defaults filled in, as a new JSON object. */
+/* A field that other systems know and that has no meaning here: it is checked and then
+ * ignored. For callers who want to say so. */
+bool enc_config_is_ignored(const char *field);
+
+/* The config with its defaults filled in, as a new JSON object; enc_config_from_json
+ * makes the same config of it. */
 json_t *enc_config_to_json(const struct enc_config *config);
 
 struct enc_config *enc_config_ref(struct enc_config *config);
 void enc_config_unref(struct enc_config *config);
 
-/* "512m", "2g", "1.5GiB", "1048576": bytes. -1: not a size. */
+/* Cleaning cannot be trusted (root runs on a writable root file system): a sandbox that
+ * is to come back clean must be replaced. */
+bool enc_config_must_replace(const struct enc_config *config);
+
+/* "512m", "2g", "1.5GiB", "1048576": bytes; units are powers of 1024. -1: not a size,
+ * or too large. */
 int enc_parse_size(const char *text, uint64_t *bytes);
 
 #endif

@@ -44,6 +44,7 @@ struct enc_run_output {
     struct enc_buf bytes; /* the first part, and the last part when truncated */
     uint64_t total;       /* bytes that the program wrote */
     bool truncated;
+    size_t cut; /* when truncated: where in bytes the last part begins */
 };
 
 struct enc_run_result {
@@ -83,10 +84,12 @@ void enc_run_input_end(struct enc_run *run);
 /* Back-pressure of a streaming reader. */
 void enc_run_pause(struct enc_run *run, bool paused);
 
-/* Kills it; on_done comes with ENC_RUN_CANCELLED, at the latest a second later. */
+/* Kills it; on_done comes with ENC_RUN_CANCELLED, at the latest a second later: when the
+ * channel does not end it by then, the engine does, and declares the sandbox broken. */
 void enc_run_cancel(struct enc_run *run);
 
-/* Kills it and forgets it: no event comes after this. */
+/* Kills it and forgets it: no event comes after this, and the pointer is dead. The
+ * sandbox keeps it until it has ended, and a reset waits for that. */
 void enc_run_drop(struct enc_run *run);
 
 /* ---- for channels ---------------------------------------------------------- */
@@ -101,15 +104,21 @@ struct enc_run {
     struct enc_timer overdue; /* the engine's own guard, some time after the deadline */
     uint64_t max_output;
     uint64_t started_ns;
+    bool input_open;
+    bool killed; /* the engine had it killed; what ends it now is that */
     bool cancelled, dropped, done;
+    size_t tail_at[2]; /* where the ring of each stream's last part begins */
     struct enc_run_result result;
     void *channel_state; /* the channel's, freed by it in run_end */
 };
 
-/* What the program wrote. The channel may feed more than the cap. */
+/* What the program wrote. The channel may feed more than the cap. The run is still there
+ * afterwards, whatever the caller did: enc_run_drop only marks it, and a sandbox that is
+ * destroyed ends its runs on the next turn of the loop. */
 void enc_run_feed(struct enc_run *run, enum enc_stream_id stream, const char *bytes, size_t len);
 
-/* The program ended; run->result was filled in by the channel, but for the output. */
+/* The program ended; run->result was filled in by the channel, but for the output. Calls
+ * run_end; the run is gone after this and after enc_run_fail. */
 void enc_run_finish(struct enc_run *run);
 
 /* It will never end properly; what came so far is kept. */

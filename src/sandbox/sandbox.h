@@ -75,7 +75,12 @@ struct enc_sandbox {
     struct enc_reset_report last_reset;
     enc_reset_done *reset_done; /* NULL: no reset is under way */
     void *reset_data;
+    bool reset_begun; /* false: it waits for dropped runs to end */
     struct enc_timer reset_overdue;
+
+    bool destroying, torn_down;     /* asked for; runs and channel are closed */
+    struct enc_timer teardown;      /* the turn of the loop after destroy */
+    struct enclave_error end_error; /* for the runs that destroy ends */
 
     double created_at, updated_at; /* seconds since 1970, for people */
     uint64_t created_ns;           /* monotonic */
@@ -91,21 +96,24 @@ struct enc_sandbox *enc_sandbox_new(struct enc_host *host,
                                     void *data,
                                     struct enclave_error *err);
 
-/* Ends its runs with err (NULL: CLOSED) and removes it. on_gone follows. A second
- * call does nothing. */
+/* Ends its runs with err (NULL: CLOSED) and removes it, beginning with the next turn of
+ * the loop, so that it is safe inside any callback. on_gone follows. A second call does
+ * nothing. */
 void enc_sandbox_destroy(struct enc_sandbox *sandbox, const struct enclave_error *err);
 
 void enc_sandbox_set_state(struct enc_sandbox *sandbox, enum enc_sandbox_state state);
 
 /* Cleans it: done comes once, later, unless the sandbox is destroyed first. Nothing
- * may be running. One at a time. -1: not possible now. */
+ * may be running, but for runs that were dropped: it waits for these. One at a time. A
+ * reset that takes more than 10 s fails and the sandbox is broken. -1: not possible
+ * now. */
 int enc_sandbox_reset(struct enc_sandbox *sandbox,
                       enc_reset_done *done,
                       void *data,
                       struct enclave_error *err);
 
 /* Facts for people and for GET /sandbox/{id}; a new object:
- * { id, status, type, config, created_at, updated_at, metadata }. */
+ * { id, status, type, config, created_at, updated_at, metadata }. Times are ISO 8601, UTC. */
 json_t *enc_sandbox_describe(struct enc_sandbox *sandbox);
 
 /* ---- files ------------------------------------------------------------------ */
@@ -132,6 +140,7 @@ struct enc_transfer {
     size_t max;         /* get: more than this is INVALID */
     enc_deadline deadline;
     struct enc_timer overdue;
+    bool ended;
     void (*done)(void *data, struct enc_transfer *transfer, const struct enclave_error *err);
     void *data;
     void *channel_state;

@@ -1,0 +1,235 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_read.h"
+
+static const char *const reuse_words[] = {"reset", "fresh", "keep", NULL};
+static const char *const pull_words[] = {"missing", "always", "never", NULL};
+static const char *const channel_words[] = {"auto", "agent", "exec", NULL};
+
+#define COUNT_EXPECTED "a whole number, 0 for no limit"
+#define SIZE_EXPECTED  "a number of bytes or a string such as \"512m\" or \"2g\""
+
+#define AT(member) .offset = offsetof(struct enc_config, limits.member)
+static const struct enc_field limit_fields[] = {
+    {"cpu_seconds", COUNT_EXPECTED, enc_read_count, AT(cpu_seconds)},
+    {"memory", SIZE_EXPECTED, enc_read_limit, AT(memory_bytes), .is = "a size"},
+    {"file_size", SIZE_EXPECTED, enc_read_limit, AT(file_bytes), .is = "a size"},
+    {"open_files", COUNT_EXPECTED, enc_read_count, AT(open_files)},
+    {"processes", COUNT_EXPECTED, enc_read_count, AT(processes)},
+    {"stack", SIZE_EXPECTED, enc_read_limit, AT(stack_bytes), .is = "a size"},
+    {0},
+};
+#undef AT
+
+static ENC_READER(limits) {
+    (void)field;
+    if (!json_is_object(value) && !enc_read_is_empty(value))
+        return ENC_READ_TYPE;
+    return enc_read_object(limit_fields, "resource_limits.", into, value, err) < 0 ? ENC_READ_FAILED
+                                                                                   : ENC_READ_OK;
+}
+
+#define AT(member) .offset = offsetof(struct enc_config, member)
+#define WHOLE      .offset = 0 /* the reader is given the config itself */
+#define YES_NO     "true or false"
+static const struct enc_field fields[] = {
+    {"image", "the name of an image", enc_read_name, AT(image)},
+    {"command",
+     "a command for the shell, or a list of a program and its arguments",
+     enc_read_command,
+     AT(command)},
+    {"working_dir", "an absolute path other than /", enc_read_folder, AT(working_dir)},
+    {"env_vars", "a map of strings", enc_read_env, AT(env)},
+    {"user", "a user such as \"65534:65534\", \"1000\" or \"root\"", enc_read_user, AT(user)},
+    {"timeout", "a number of seconds greater than 0", enc_read_number, AT(timeout)},
+    {"max_timeout", "a number of seconds greater than 0", enc_read_number, AT(max_timeout)},
+    {"memory_limit", SIZE_EXPECTED, enc_read_size, AT(memory_bytes), .is = "a size"},
+    {"cpu_limit", "a number greater than 0", enc_read_number, AT(cpus)},
+    {"pids_limit", "a whole number greater than 0", enc_read_pids, AT(pids)},
+    {"resource_limits",
+     "a map of cpu_seconds, memory, file_size, open_files, processes, stack",
+     enc_read_limits,
+     WHOLE},
+    {"network_enabled", YES_NO, enc_read_bool, AT(network_enabled)},
+    {"network", "the name of a network, such as \"bridge\"", enc_read_name, AT(network)},
+    {"extra_hosts", "a map of names to addresses", enc_read_hosts, AT(extra_hosts)},
+    {"volumes", "a map of host paths to { bind, mode }", enc_read_volumes, AT(volumes)},
+    {"ports", "a map such as { \"8080/tcp\": 8080 }", enc_read_ports, AT(ports)},
+    {"platform", "a platform such as \"linux/amd64\"", enc_read_name, AT(platform)},
+    {"runtime", "the name of a runtime, such as \"runsc\"", enc_read_name, AT(runtime)},
+    {"privileged", YES_NO, enc_read_bool, AT(privileged)},
+    {"read_only", YES_NO, enc_read_bool, AT(read_only)},
+    {"tmpfs",
+     "a map of absolute paths to mount options, or a list of absolute paths",
+     enc_read_tmpfs,
+     AT(tmpfs)},
+    {"cap_add", "a list of names of capabilities", enc_read_list, AT(cap_add)},
+    {"security_opt", "a list of strings", enc_read_list, AT(security_opt)},
+    {"pull", "\"missing\", \"always\" or \"never\"", enc_read_word, AT(pull), .words = pull_words},
+    {"reuse", "\"reset\", \"fresh\" or \"keep\"", enc_read_word, AT(reuse), .words = reuse_words},
+    {"channel",
+     "\"auto\", \"agent\" or \"exec\"",
+     enc_read_word,
+     AT(channel),
+     .words = channel_words},
+    {"max_output_size", SIZE_EXPECTED, enc_read_size, AT(max_output_bytes), .is = "a size"},
+    {"remove_on_exit", YES_NO, enc_read_bool, AT(remove_on_exit)},
+    {"preload", "a list of names of modules", enc_read_list, AT(preload)},
+    {"warm", "a list of interpreters, such as \"python3\"", enc_read_list, AT(warm)},
+    {"pull_progress", YES_NO, enc_read_ignored_bool, WHOLE},
+    {"pull_progress_interval", "a number greater than 0", enc_read_ignored_number, WHOLE},
+    {"docker_executor_workers", "a number greater than 0", enc_read_ignored_number, WHOLE},
+    {0},
+};
+#undef AT
+
+bool enc_config_is_ignored(const char *name) {
+    for (const struct enc_field *field = fields; field->name; field++)
+        if (strcmp(field->name, name) == 0)
+            return field->read == enc_read_ignored_bool || field->read == enc_read_ignored_number;
+    return false;
+}
+
+static char **strings_of(const char *const *words, size_t count) {
+    char **list = calloc(count + 1, sizeof *list);
+    for (size_t i = 0; list && i < count; i++)
+        if (!(list[i] = strdup(words[i]))) {
+            enc_strings_free(list);
+            return NULL;
+        }
+    return list;
+}
+
+static struct enc_config *defaults(enum enc_config_for use) {
+    static const char *const modules[] = {
+        "json", "re", "math", "random", "datetime", "collections"};
+    struct enc_config *config = calloc(1, sizeof *config);
+    if (!config)
+        return NULL;
+    config->refs = 1;
+    config->driver = strdup("docker");
+    config->image = strdup("python:3.11-slim");
+    config->working_dir = strdup("/sandbox");
+    config->env = calloc(1, sizeof *config->env);
+    config->user = strdup("65534:65534");
+    config->timeout = 30;
+    config->memory_bytes = 512ull << 20;
+    config->cpus = 1;
+    config->pids = 256;
+    config->network = strdup("bridge");
+    config->extra_hosts = calloc(1, sizeof *config->extra_hosts);
+    config->volumes = calloc(1, sizeof *config->volumes);
+    config->ports = calloc(1, sizeof *config->ports);
+    config->read_only = use == ENC_FOR_POOL;
+    config->tmpfs = calloc(1, sizeof *config->tmpfs);
+    config->cap_add = strings_of(NULL, 0);
+    config->security_opt = strings_of(NULL, 0);
+    config->max_output_bytes = 1ull << 20;
+    config->remove_on_exit = true;
+    config->preload = strings_of(modules, sizeof modules / sizeof *modules);
+    config->warm = strings_of(NULL, 0);
+    if (config->driver && config->image && config->working_dir && config->env && config->user &&
+        config->network && config->extra_hosts && config->volumes && config->ports &&
+        config->tmpfs && config->cap_add && config->security_opt && config->preload && config->warm)
+        return config;
+    enc_config_unref(config);
+    return NULL;
+}
+
+/* The places that a program can write to unless told otherwise. */
+static int add_temp_places(struct enc_config *config) {
+    const char *const places[] = {config->working_dir, "/tmp", "/var/tmp", "/run"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        bool taken = false;
+        for (struct enc_volume *volume = config->volumes; volume->source; volume++)
+            taken = taken || strcmp(volume->bind, places[i]) == 0;
+        for (struct enc_pair *pair = config->tmpfs; pair->name; pair++)
+            taken = taken || strcmp(pair->name, places[i]) == 0;
+        if (!taken && enc_pairs_set(&config->tmpfs, places[i], ENC_TMPFS_OPTIONS) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int complete(struct enc_config *config, json_t *given, struct enclave_error *err) {
+    json_t *timeout = json_object_get(given, "timeout");
+    if (config->max_timeout == 0)
+        config->max_timeout = config->timeout > 300 ? config->timeout : 300;
+    if (config->timeout > config->max_timeout) {
+        if (!json_is_number(timeout))
+            config->timeout = config->max_timeout; /* only the longest was given */
+        else
+            return enc_fail(err,
+                            ENCLAVE_INVALID,
+                            ENC_CONFIG_OP,
+                            "timeout: %g is not within max_timeout; expected at most %g",
+                            config->timeout,
+                            config->max_timeout);
+    }
+    return add_temp_places(config) < 0 ? enc_fail_nomem(err, ENC_CONFIG_OP) : 0;
+}
+
+struct enc_config *enc_config_from_json(json_t *given,
+                                        enum enc_config_for use,
+                                        struct enclave_error *err) {
+    if (given && !json_is_null(given) && !json_is_object(given) && !enc_read_is_empty(given)) {
+        enc_read_bad("sandbox_config", given, NULL, "an object of fields", true, err);
+        return NULL;
+    }
+    struct enc_config *config = defaults(use);
+    if (!config) {
+        enc_fail_nomem(err, ENC_CONFIG_OP);
+        return NULL;
+    }
+    if (enc_read_object(fields, "", config, given, err) < 0 || complete(config, given, err) < 0) {
+        enc_config_unref(config);
+        return NULL;
+    }
+    return config;
+}
+
+struct enc_config *enc_config_ref(struct enc_config *config) {
+    config->refs++;
+    return config;
+}
+
+void enc_config_unref(struct enc_config *config) {
+    if (!config || --config->refs)
+        return;
+    for (struct enc_volume *volume = config->volumes; volume && volume->source; volume++) {
+        free(volume->source);
+        free(volume->bind);
+    }
+    for (struct enc_port *port = config->ports; port && port->container; port++) {
+        free(port->container);
+        free(port->host_ip);
+    }
+    free(config->volumes);
+    free(config->ports);
+    enc_pairs_free(config->env);
+    enc_pairs_free(config->extra_hosts);
+    enc_pairs_free(config->tmpfs);
+    enc_strings_free(config->command);
+    enc_strings_free(config->cap_add);
+    enc_strings_free(config->security_opt);
+    enc_strings_free(config->preload);
+    enc_strings_free(config->warm);
+    free(config->driver);
+    free(config->image);
+    free(config->working_dir);
+    free(config->user);
+    free(config->network);
+    free(config->platform);
+    free(config->runtime);
+    free(config);
+}
+
+bool enc_config_must_replace(const struct enc_config *config) {
+    if (config->reuse != ENC_REUSE_RESET || config->read_only)
+        return false;
+    /* "root", "0", "00" and these with a group */
+    size_t name = strcspn(config->user, ":");
+    return (name == 4 && strncmp(config->user, "root", 4) == 0) ||
+           strspn(config->user, "0") == name;
+}
