@@ -1,0 +1,60 @@
+/* stream_internal.h - shared by the two halves of a stream: shake.c opens it, stream.c
+ * moves its bytes. */
+#ifndef ENC_STREAM_INTERNAL_H
+#define ENC_STREAM_INTERNAL_H
+
+#include "buf.h"
+#include "internal.h"
+#include "stream.h"
+
+enum enc_stream_phase {
+    ENC_STREAM_CONNECTING,
+    ENC_STREAM_ASKING,
+    ENC_STREAM_OPEN,
+    ENC_STREAM_ENDED
+};
+
+struct enc_stream {
+    struct enc_multi multi;
+    struct enc_exchange exchange;
+    struct enc_loop *loop;
+    const struct enc_endpoint *endpoint;
+    const struct enc_stream_events *events;
+    void *data;
+    const char *op;
+    enum enc_stream_phase phase;
+    bool tls;
+    bool polled; /* the poll handle is there */
+    bool paused, ending, shut;
+    uv_poll_t poll;
+    int polling; /* events asked for */
+    int fd;
+    struct enc_buf reply;     /* head, while asking */
+    struct enc_buf out;       /* from sent on still to be written */
+    size_t sent, request_len; /* until it is open only the request goes out */
+    struct enc_timer again;   /* work for the next turn, without waiting for the socket */
+    struct enc_timer overdue;
+    bool drained;                /* on_drain is due */
+    struct enclave_error broken; /* code: on_end is due */
+    void (*on_drain)(void *data);
+    bool *gone; /* set when it is closed while it calls back */
+};
+
+/* The last event. err NULL: the other side ended it. Always true: there is nothing more
+ * to do. */
+bool enc_stream_finish(struct enc_stream *stream, const struct enclave_error *err);
+bool enc_stream_fail(struct enc_stream *stream, enum enclave_code code, const char *text);
+
+/* Writes what the kernel takes. Calls nobody: a failure is noted for the next turn. */
+void enc_stream_flush(struct enc_stream *stream);
+
+/* True: the stream was closed by the callback, or has ended. */
+bool enc_stream_deliver(struct enc_stream *stream, const char *bytes, size_t len);
+
+/* Looks for the head of the reply in what came. eof: nothing more will come. True: the
+ * stream is gone or has ended. */
+bool enc_stream_shake(struct enc_stream *stream, bool eof);
+
+void enc_stream_again(struct enc_timer *timer);
+
+#endif
