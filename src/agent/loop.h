@@ -59,6 +59,11 @@ struct loop_child {
 void loop_child_watch(struct loop *loop, struct loop_child *child, pid_t pid);
 void loop_child_unwatch(struct loop_child *child);
 
+/* Ends that nobody watches (orphans of a run) are told here, too. */
+void loop_on_orphan(struct loop *loop,
+                    void (*ended)(void *data, pid_t pid, const struct rusage *usage),
+                    void *data);
+
 /* Reaps what has ended and tells the watchers, without waiting: for the places that
  * wait for processes to disappear. Returns how many were reaped. */
 unsigned loop_reap(struct loop *loop);

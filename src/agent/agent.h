@@ -1,0 +1,59 @@
+/* agent.h - what the parts of the agent share: its connection, the settings that CONFIG
+ * brought, the runs and transfers under way. One of each per process; passed down, never
+ * global. */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "conn.h"
+#include "counters.h"
+#include "list.h"
+#include "loop.h"
+#include "spawn.h"
+#include "tree.h"
+
+struct place {
+    char *path;
+    bool found; /* it existed; mode, owner and times are put back by a reset */
+    uint64_t device;
+    unsigned mode;
+    uid_t uid;
+    gid_t gid;
+};
+
+struct agent {
+    struct loop *loop;
+    struct conn conn;
+    int null_fd; /* /dev/null, for reading and writing */
+    bool configured;
+
+    char *work_folder;
+    struct identity identity; /* of runs */
+    char **env;               /* NULL-terminated: the container's and the configured */
+    struct place *places;
+    unsigned place_count;
+
+    struct enc_list runs;      /* struct run */
+    struct enc_list transfers; /* struct transfer */
+    struct tree tree;
+    struct counters counters;
+    struct service *service; /* NULL: none */
+    struct warm *warm;       /* NULL: nothing is kept warm */
+    struct reset *reset;     /* NULL: none is under way */
+};
+
+/* settings.c: takes a CONFIG frame; false with a reason (a literal). */
+bool settings_take(struct agent *agent, const struct enc_wire_frame *frame, const char **reason);
+
+/* The complete environment of a run: a new NULL-terminated array; its strings belong to
+ * the agent or to the frame. PATH and HOME are always set. NULL: no memory. */
+const char **settings_env(const struct agent *agent, const struct enc_wire_frame *frame);
+
+/* All fields with this tag as a NULL-terminated array; freed by the caller. */
+const char **settings_texts(const struct enc_wire_frame *frame, enum enc_wire_tag tag);
+
+/* agent.c: what to do with a frame. */
+void agent_frame(struct agent *agent, const struct enc_wire_frame *frame);
+/* The connection has room again: go on with what waited for it. */
+void agent_room(struct agent *agent);
+
+#endif
