@@ -132,11 +132,13 @@ struct enc_demux {
     unsigned long left; /* bytes of the payload still to come */
 };
 
-/* stream: 1 standard output, 2 standard error. -1: not such a stream. */
+/* stream: 1 standard output, 2 standard error. on_output returns false when it wants no
+ * more; the demux may be gone then. 0: all was taken; 1: on_output stopped it; -1: not
+ * such a stream. */
 int enc_demux_feed(struct enc_demux *demux,
                    const char *bytes,
                    size_t len,
-                   void (*on_output)(void *data, int stream, const char *bytes, size_t len),
+                   bool (*on_output)(void *data, int stream, const char *bytes, size_t len),
                    void *data);
 
 #endif
