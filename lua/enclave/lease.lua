@@ -1,0 +1,77 @@
+-- A sandbox borrowed for one call: hooks on the way in and out, and its way back exactly once,
+-- also when the call is cancelled or throws. The hooks of the way back run in a task of their
+-- own, so that the caller has its result without waiting for the cleaning.
+local core = require "enclave.core"
+local hooks = require "enclave.hooks"
+local sandbox_methods = require "enclave.sandbox"
+
+---@class enclave.Lease
+---@field sandbox enclave.Sandbox
+---@field context table for hooks and the tool
+local Lease = {}
+Lease.__index = Lease
+
+local lease = {}
+
+---@param manager enclave.Manager
+---@param entry table the pool's
+---@param sandbox enclave.Sandbox
+---@param tool_name string
+---@return enclave.Lease
+function lease.new(manager, entry, sandbox, tool_name)
+  sandbox_methods.bind(sandbox, { work_folder = entry.config.working_dir,
+    execute = manager:executor(entry.tools) })
+  return setmetatable({ manager = manager, entry = entry, sandbox = sandbox, context = {
+    pool = entry.name,
+    sandbox_type = entry.sandbox_type,
+    reuse = entry.reuse,
+    tool_name = tool_name,
+  } }, Lease)
+end
+
+---Runs the on_borrow hooks; one that fails retires the sandbox.
+---@return true|nil
+---@return enclave.Error? err
+function Lease:borrow()
+  local fine, err = hooks.run(self.manager.registry:hooks("on_borrow"), "on_borrow",
+    self.sandbox, self.context)
+  if not fine then
+    self:retire(err.code == "lost" and "lost" or "hook")
+  end
+  return fine, err
+end
+
+---The sandbox must not be used again.
+---@param reason string
+function Lease:retire(reason)
+  local sandbox = self.sandbox
+  self.sandbox = nil
+  if sandbox then
+    sandbox:close(reason)
+  end
+end
+
+-- In a task of its own. A sandbox that died under the hooks is the pool's business.
+local function give_back(manager, sandbox, context)
+  local fine, err = hooks.run(manager.registry:hooks("on_return"), "on_return", sandbox, context)
+  if not fine and err.code ~= "lost" and err.code ~= "closed" then
+    core.log("warn", ("sandbox %s is replaced: %s"):format(sandbox.id, tostring(err)))
+  end
+  sandbox:close(not fine and (err.code == "lost" and "lost" or "hook") or nil)
+end
+
+function Lease:__close()
+  local sandbox, manager = self.sandbox, self.manager
+  self.sandbox = nil
+  if not sandbox then
+    return
+  end
+  local task
+  task = core.spawn(function()
+    give_back(manager, sandbox, self.context)
+    manager.returning[task] = nil
+  end)
+  manager.returning[task] = true
+end
+
+return lease

@@ -1,0 +1,169 @@
+-- The tools and hooks that a manager knows: loads them along the search path, follows changes
+-- of the files, keeps the old version of one that breaks. Of two with one name the later on
+-- the path holds.
+local core = require "enclave.core"
+local definitions = require "enclave.definitions"
+local errors = require "enclave.errors"
+local loader = require "enclave.loader"
+local search_path = require "enclave.search_path"
+local suggest = require "enclave.suggest"
+
+---@class enclave.Registry
+local Registry = {}
+Registry.__index = Registry
+
+local registry = {}
+
+local function load_file(file)
+  local definition, problem = loader.load(file.path)
+  if not definition then
+    return nil, problem
+  end
+  return definitions[file.kind](definition, file.path)
+end
+
+-- Tables by name and hooks by event out of the loaded files.
+local function index(self)
+  local tools, hooks, by_event = {}, {}, {}
+  for _, path in ipairs(self.order) do
+    local file = self.files[path]
+    local record, names = file.record, file.kind == "tool" and tools or hooks
+    local other = record and names[record.name]
+    if other and self.overrides[path] ~= other.path then
+      self.overrides[path] = other.path
+      core.log("info", ("%s %s: %s takes the place of %s"):format(file.kind, record.name, path,
+        other.path))
+    end
+    if record then
+      names[record.name] = record
+    end
+  end
+  local sorted = {}
+  for _, hook in pairs(hooks) do
+    sorted[#sorted + 1] = hook
+  end
+  table.sort(sorted, function(a, b)
+    if a.priority ~= b.priority then
+      return a.priority < b.priority
+    end
+    return a.name < b.name
+  end)
+  for _, event in ipairs(definitions.events) do
+    by_event[event] = {}
+    for _, hook in ipairs(sorted) do
+      if hook[event] then
+        table.insert(by_event[event], hook)
+      end
+    end
+  end
+  self.tools_by_name, self.hooks_by_event = tools, by_event
+end
+
+-- Brings self.files up to date. Gives the problems; a file that fails keeps its old record.
+local function scan(self)
+  local found, problems = search_path.files(self.entries)
+  local files, order, changed = {}, {}, false
+  for _, file in ipairs(found) do
+    local old = self.files[file.path]
+    if files[file.path] then
+      goto continue
+    elseif old and old.stamp == file.stamp then
+      file.record = old.record
+    else
+      local record, problem = load_file(file)
+      if problem then
+        problems[#problems + 1] = problem .. (old and old.record and "; the old one stays" or "")
+      elseif old then
+        core.log("info", ("%s %s: loaded again from %s"):format(file.kind, record.name,
+          file.path))
+      end
+      file.record, changed = record or old and old.record, true
+    end
+    files[file.path] = file
+    order[#order + 1] = file.path
+    ::continue::
+  end
+  for path, file in pairs(self.files) do
+    if not files[path] then
+      changed = true
+      core.log("info", ("%s: %s is gone"):format(file.kind, path))
+    end
+  end
+  self.files, self.order = files, order
+  if changed then
+    index(self)
+  end
+  return problems
+end
+
+-- Looks for changes, at most once an interval. Each problem is said once.
+local function refresh(self)
+  local now = core.now()
+  if self.scanning or now - self.checked < self.interval then
+    return
+  end
+  self.scanning, self.checked = true, now
+  local said = {}
+  for _, problem in ipairs(scan(self)) do
+    said[problem] = true
+    if not self.said[problem] then
+      core.log("error", problem)
+    end
+  end
+  self.said, self.scanning = said, false
+end
+
+---@param options? { tools?: string[], hooks?: string[], interval?: number }
+---@return enclave.Registry|nil
+---@return enclave.Error? err names every file that is not right
+function registry.new(options)
+  options = options or {}
+  local self = setmetatable({
+    files = {}, order = {}, overrides = {}, said = {},
+    interval = options.interval or 1,
+    checked = core.now(),
+    entries = search_path.entries(options.tools, options.hooks, function(line)
+      core.log("warn", line)
+    end),
+  }, Registry)
+  local problems = scan(self)
+  if #problems > 0 then
+    return nil, errors.new("invalid", table.concat(problems, "; "), "tools.load")
+  end
+  return self
+end
+
+---@param name string
+---@return enclave.Tool|nil
+---@return enclave.Error? err code "not_found", lists the known ones
+function Registry:tool(name)
+  refresh(self)
+  local tool = self.tools_by_name[name]
+  if tool then
+    return tool
+  end
+  local names = suggest.names(self.tools_by_name)
+  local near = suggest.nearest(name, names)
+  return nil, errors.new("not_found", ("there is no tool %s%s; known: %s"):format(
+    errors.show(name):gsub("^string ", ""), near and (' (did you mean "%s"?)'):format(near)
+    or "", table.concat(names, ", ")), "tool")
+end
+
+---@return enclave.Tool[] # by name
+function Registry:tools()
+  refresh(self)
+  local list = {}
+  for _, name in ipairs(suggest.names(self.tools_by_name)) do
+    list[#list + 1] = self.tools_by_name[name]
+  end
+  return list
+end
+
+---@param event "on_create"|"on_borrow"|"on_return"|"on_destroy"
+---@return enclave.Hook[] # in the order in which they run
+function Registry:hooks(event)
+  refresh(self)
+  return self.hooks_by_event[event]
+end
+
+return registry

@@ -1,0 +1,96 @@
+-- What a caller of sandbox:run asks for, as the C core wants it: interpreter and code, or a
+-- command for the shell, or a plain argument list.
+local errors = require "enclave.errors"
+local interpreters = require "enclave.interpreters"
+local suggest = require "enclave.suggest"
+
+local run_spec = {}
+
+-- One argument of a program may have 128 KiB; longer code goes to a file.
+local longest_argument = 100 * 1024
+
+local known = {
+  interpreter = "string", code = "string", file = "string", args = "table",
+  command = "string", argv = "table",
+  env = "table", cwd = "string", user = "string", stdin = "string", stdin_open = "boolean",
+  timeout = "number", max_output_size = "number|string", limits = "table",
+  on_stdout = "function", on_stderr = "function",
+}
+local passed = { "env", "cwd", "user", "stdin", "stdin_open", "timeout", "max_output_size",
+  "limits", "on_stdout", "on_stderr" }
+
+local function check_strings(op, name, list)
+  for i, argument in ipairs(list or {}) do
+    if type(argument) ~= "string" then
+      errors.throw(op, ("%s[%d]: expected a string, got %s"):format(name, i,
+        errors.show(argument)))
+    end
+  end
+end
+
+local function invalid(op, message, ...)
+  return nil, errors.new("invalid", message:format(...), op)
+end
+
+-- Code of an interpreter. names: gives a free file name in the work folder.
+local function from_code(op, spec, exec, work_folder, names)
+  local found = interpreters[spec.interpreter]
+  if not found then
+    return invalid(op, "interpreter: unknown, got %s%s", errors.show(spec.interpreter),
+      suggest.hint(spec.interpreter, suggest.names(interpreters)))
+  elseif not (spec.code or spec.file) or spec.code and spec.file then
+    return invalid(op, "expected one of code and file with interpreter")
+  end
+  exec.warm = found.warm
+  if spec.file then
+    exec.argv = { found.program, spec.file }
+  elseif found.inline and #spec.code <= longest_argument then
+    if spec.code:find("\0", 1, true) then
+      return invalid(op, "code: a script for %s cannot have zero bytes", found.program)
+    end
+    exec.argv = { found.program, "-c", spec.code, found.program }
+  else
+    exec.code, exec.code_path = spec.code, names(found.file)
+    exec.argv = { found.program, work_folder() .. "/" .. exec.code_path }
+  end
+  table.move(spec.args or {}, 1, #(spec.args or {}), #exec.argv + 1, exec.argv)
+  return exec
+end
+
+---@param op string for messages
+---@param spec table see Sandbox:run
+---@param work_folder fun(): string
+---@param names fun(file: string): string
+---@return enclave.core.Exec|nil
+---@return enclave.Error? err
+function run_spec.exec(op, spec, work_folder, names)
+  errors.check(op, "spec", spec, "table")
+  errors.check_options(op, spec, known)
+  check_strings(op, "args", spec.args)
+  check_strings(op, "argv", spec.argv)
+  local ways = (spec.interpreter and 1 or 0) + (spec.command and 1 or 0) + (spec.argv and 1 or 0)
+  if ways ~= 1 then
+    return invalid(op, "expected one of interpreter, command and argv, got %s",
+      ways == 0 and "none" or "several")
+  end
+  local exec = {}
+  for _, name in ipairs(passed) do
+    exec[name] = spec[name]
+  end
+  if spec.interpreter then
+    return from_code(op, spec, exec, work_folder, names)
+  elseif spec.code or spec.file then
+    return invalid(op, "code and file need an interpreter")
+  elseif spec.command then
+    return from_code(op, { interpreter = "sh", code = spec.command, args = spec.args }, exec,
+      work_folder, names)
+  elseif #spec.argv == 0 then
+    return invalid(op, "argv: expected a program and its arguments, got an empty list")
+  elseif spec.args then
+    return invalid(op, "args: belong into argv")
+  end
+  exec.argv = table.move(spec.argv, 1, #spec.argv, 1, {})
+  return exec
+end
+
+return run_spec

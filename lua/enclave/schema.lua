@@ -1,0 +1,348 @@
+-- JSON Schema for the parameters of tools: a schema is compiled once into closures, which
+-- check a value and give back a copy with the defaults filled in. Only keywords that are
+-- checked are accepted, so nothing is silently left unchecked.
+--
+-- A null for a member that is not required counts as left out, as Python clients send it.
+local errors = require "enclave.errors"
+local json = require "enclave.json"
+local suggest = require "enclave.suggest"
+local types = require "enclave.schema_types"
+
+local schema = {}
+
+-- A compiled part is a function(value): true, value  or  false, message, path.
+local compile
+
+-- Says of which file and keyword a faulty schema is.
+local function fault(where, ...)
+  error({ schema_fault = where .. ": " .. string.format(...) }, 0)
+end
+
+local bounds = {
+  minimum = { "number", "at least %s", function(v, n) return v >= n end },
+  maximum = { "number", "at most %s", function(v, n) return v <= n end },
+  exclusiveMinimum = { "number", "more than %s", function(v, n) return v > n end },
+  exclusiveMaximum = { "number", "less than %s", function(v, n) return v < n end },
+  minLength = { "string", "at least %s characters", function(v, n)
+    return (utf8.len(v) or #v) >= n
+  end },
+  maxLength = { "string", "at most %s characters", function(v, n)
+    return (utf8.len(v) or #v) <= n
+  end },
+  minItems = { "array", "at least %s items", function(v, n) return #v >= n end },
+  maxItems = { "array", "at most %s items", function(v, n) return #v <= n end },
+}
+
+local keywords = { type = true, required = true, properties = true, additionalProperties = true,
+  enum = true, const = true, items = true, oneOf = true, anyOf = true, default = true,
+  description = true, title = true, examples = true, deprecated = true, ["$comment"] = true,
+  ["$schema"] = true }
+for name in pairs(bounds) do
+  keywords[name] = true
+end
+
+local function check_keywords(node, where)
+  if type(node) ~= "table" then
+    fault(where, "expected a schema (a table), got %s", errors.show(node))
+  end
+  for name in pairs(node) do
+    if not keywords[name] then
+      fault(where, 'unknown keyword "%s"%s', tostring(name),
+        suggest.hint(tostring(name), suggest.names(keywords)))
+    end
+  end
+end
+
+local function compile_type(node, where)
+  local wanted = node.type
+  if wanted == nil then
+    return nil
+  end
+  local list = type(wanted) == "table" and wanted or { wanted }
+  for _, name in ipairs(list) do
+    if not types.known[name] then
+      fault(where .. ".type", "expected one of %s, got %s",
+        table.concat(suggest.names(types.known), ", "), errors.show(name))
+    end
+  end
+  local phrase = types.phrase(list)
+  return function(value)
+    for i = 1, #list do
+      local converted, fits = types.known[list[i]](value)
+      if fits then
+        return true, converted
+      end
+    end
+    return false, ("expected %s, got %s"):format(phrase, errors.show(value)), ""
+  end
+end
+
+local function compile_choice(node, where)
+  local choices = node.enum
+  if node.const ~= nil then
+    choices = { node.const }
+  end
+  if choices == nil then
+    return nil
+  elseif type(choices) ~= "table" or #choices == 0 then
+    fault(where .. ".enum", "expected a list of values, got %s", errors.show(choices))
+  end
+  local shown, names = {}, {}
+  for i, choice in ipairs(choices) do
+    if type(choice) == "table" then
+      fault(where .. ".enum", "lists and objects are not supported as choices")
+    end
+    shown[i] = type(choice) == "string" and ('"%s"'):format(choice) or tostring(choice)
+    names[i] = tostring(choice)
+  end
+  local phrase = #shown == 1 and shown[1] or "one of " .. table.concat(shown, ", ")
+  return function(value)
+    for i = 1, #choices do
+      if value == choices[i] then
+        return true, value
+      end
+    end
+    local near = type(value) == "string" and suggest.nearest(value, names)
+    return false, ("expected %s, got %s%s"):format(phrase, errors.show(value),
+      near and ('; did you mean "%s"?'):format(near) or ""), ""
+  end
+end
+
+local function compile_bounds(node, where, parts)
+  for name, bound in pairs(bounds) do
+    local limit = node[name]
+    if limit ~= nil then
+      if type(limit) ~= "number" then
+        fault(where .. "." .. name, "expected a number, got %s", errors.show(limit))
+      end
+      local kind, phrase, holds = bound[1], bound[2]:format(limit), bound[3]
+      parts[#parts + 1] = function(value)
+        local _, fits = types.known[kind](value)
+        if fits and not holds(value, limit) then
+          return false, ("expected %s, got %s"):format(phrase,
+            kind == "number" and errors.show(value) or kind == "string"
+            and ("%d"):format(utf8.len(value) or #value) or ("%d"):format(#value)), ""
+        end
+        return true, value
+      end
+    end
+  end
+end
+
+local function compile_items(node, where)
+  if node.items == nil then
+    return nil
+  end
+  local check = compile(node.items, where .. ".items")
+  return function(value)
+    local _, fits = types.known.array(value)
+    if not fits then
+      return true, value
+    end
+    local copy = json.is_array(value) and json.array() or {}
+    for i = 1, #value do
+      local ok, item, path = check(value[i])
+      if not ok then
+        return false, item, ("[%d]%s"):format(i, path)
+      end
+      copy[i] = item
+    end
+    return true, copy
+  end
+end
+
+-- The lists of required and optional members, compiled.
+local function compile_members(node, where)
+  local properties = node.properties or {}
+  if type(properties) ~= "table" then
+    fault(where .. ".properties", "expected a table, got %s", errors.show(properties))
+  end
+  local required = {}
+  for _, name in ipairs(node.required or {}) do
+    required[name] = true
+  end
+  local members = {}
+  for _, name in ipairs(suggest.names(properties)) do
+    local member = properties[name]
+    members[#members + 1] = { name = name, path = "." .. name, required = required[name],
+      check = compile(member, where .. ".properties." .. name), default = member.default,
+      phrase = types.phrase(type(member.type) == "table" and member.type or { member.type }) }
+    required[name] = nil
+  end
+  for name in pairs(required) do
+    members[#members + 1] = { name = name, path = "." .. tostring(name), required = true,
+      check = function(value) return true, value end, phrase = "" }
+  end
+  return members
+end
+
+local function copy_default(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local copy = setmetatable({}, getmetatable(value))
+  for key, member in pairs(value) do
+    copy[key] = copy_default(member)
+  end
+  return copy
+end
+
+-- One member of an object: its value goes to copy. nil, or message and path.
+local function take_member(member, value, copy)
+  local given = value[member.name]
+  if given == json.null and not member.required and not member.check(given) then
+    given = nil
+  end
+  if given == nil then
+    if member.default ~= nil then
+      copy[member.name] = copy_default(member.default)
+    elseif member.required then
+      return "missing" .. (member.phrase ~= "" and ", expected " .. member.phrase or ""),
+        member.path
+    end
+    return nil
+  end
+  local ok, taken, path = member.check(given)
+  if not ok then
+    return taken, member.path .. path
+  end
+  copy[member.name] = taken
+end
+
+local function compile_object(node, where)
+  if not (node.properties or node.required or node.additionalProperties ~= nil) then
+    return nil
+  end
+  local members = compile_members(node, where)
+  local known = {}
+  for _, member in ipairs(members) do
+    known[member.name] = true
+  end
+  local names = suggest.names(known)
+  local others = node.additionalProperties
+  local check_other = type(others) == "table"
+    and compile(others, where .. ".additionalProperties")
+  return function(value)
+    local _, fits = types.known.object(value)
+    if not fits then
+      return true, value
+    end
+    local copy = {}
+    for i = 1, #members do
+      local message, path = take_member(members[i], value, copy)
+      if message then
+        return false, message, path
+      end
+    end
+    for name, given in next, value do
+      if not known[name] then
+        if others == false then
+          return false, "unknown" .. suggest.hint(name, names), "." .. name
+        end
+        local ok, taken, path = true, given, nil
+        if check_other then
+          ok, taken, path = check_other(given)
+        end
+        if not ok then
+          return false, taken, "." .. name .. path
+        end
+        copy[name] = taken
+      end
+    end
+    return true, copy
+  end
+end
+
+local function compile_alternatives(node, where, keyword)
+  local list = node[keyword]
+  if list == nil then
+    return nil
+  elseif type(list) ~= "table" or #list == 0 then
+    fault(where .. "." .. keyword, "expected a list of schemas, got %s", errors.show(list))
+  end
+  local checks, phrases, kinds = {}, {}, {}
+  for i, alternative in ipairs(list) do
+    local here = ("%s.%s[%d]"):format(where, keyword, i)
+    checks[i] = compile(alternative, here)
+    kinds[i] = compile_type(alternative, here)
+    phrases[i] = types.phrase(type(alternative.type) == "table" and alternative.type
+      or { alternative.type })
+  end
+  local phrase = table.concat(phrases, " or ")
+  return function(value)
+    local hits, taken, message, path = 0, nil, nil, nil
+    for i = 1, #checks do
+      local ok, result, at = checks[i](value)
+      if ok then
+        hits, taken = hits + 1, result
+        if keyword == "anyOf" then
+          return true, taken
+        end
+      elseif not message and kinds[i] and kinds[i](value) then
+        message, path = result, at -- the type fits, so this is the one that was meant
+      end
+    end
+    if hits == 1 then
+      return true, taken
+    elseif hits > 1 then
+      return false, "fits more than one of the alternatives", ""
+    end
+    return false, message or ("expected %s, got %s"):format(phrase, errors.show(value)),
+      path or ""
+  end
+end
+
+function compile(node, where)
+  check_keywords(node, where)
+  local parts = {}
+  local function add(part)
+    parts[#parts + 1] = part
+  end
+  add(compile_type(node, where))
+  add(compile_choice(node, where))
+  compile_bounds(node, where, parts)
+  add(compile_items(node, where))
+  add(compile_object(node, where))
+  add(compile_alternatives(node, where, "anyOf"))
+  add(compile_alternatives(node, where, "oneOf"))
+  if #parts == 1 then
+    return parts[1]
+  end
+  return function(value)
+    for i = 1, #parts do
+      local ok, taken, path = parts[i](value)
+      if not ok then
+        return false, taken, path
+      end
+      value = taken
+    end
+    return true, value
+  end
+end
+
+---@alias enclave.Validator fun(value: any): any, string?
+
+---Compiles a schema.
+---@param node table
+---@param name? string what messages call the value, default "parameters"
+---@return enclave.Validator|nil validate returns the value with defaults, or nil and a message
+---@return string? problem what is wrong with the schema
+function schema.compile(node, name)
+  name = name or "parameters"
+  local ok, check = pcall(compile, node, name)
+  if not ok then
+    if type(check) == "table" and check.schema_fault then
+      return nil, check.schema_fault
+    end
+    error(check, 0)
+  end
+  return function(value)
+    local fits, taken, path = check(value)
+    if fits then
+      return taken
+    end
+    return nil, ("%s%s: %s"):format(name, path, taken)
+  end
+end
+
+return schema

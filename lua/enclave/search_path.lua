@@ -1,0 +1,100 @@
+-- Where plugin files are looked for, and which there are: the built-in ones, then the folders
+-- of $ENCLAVE_PATH (each with tools/ and hooks/ in it), then what a caller adds.
+local core = require "enclave.core"
+
+local search_path = {}
+
+local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
+
+---@class enclave.PathEntry
+---@field kind "tool"|"hook"
+---@field path string a folder of .lua files, or one file
+---@field optional? boolean it may be missing
+
+local function folder_exists(path)
+  local facts = core.stat(path)
+  return facts and facts.type == "directory"
+end
+
+local function add_environment(entries, warn)
+  for folder in (os.getenv("ENCLAVE_PATH") or ""):gmatch("[^:;]+") do
+    local found = false
+    for kind, name in pairs({ tool = "tools", hook = "hooks" }) do
+      local path = folder .. "/" .. name
+      if folder_exists(path) then
+        entries[#entries + 1] = { kind = kind, path = path, optional = true }
+        found = true
+      end
+    end
+    if not found then
+      warn(("ENCLAVE_PATH: %s has neither tools/ nor hooks/"):format(folder))
+    end
+  end
+end
+
+---@param tools string[]|nil the caller's, files or folders
+---@param hooks string[]|nil
+---@param warn fun(line: string)
+---@return enclave.PathEntry[]
+function search_path.entries(tools, hooks, warn)
+  local entries = {
+    { kind = "tool", path = here .. "/tools" },
+    { kind = "hook", path = here .. "/hooks" },
+  }
+  add_environment(entries, warn)
+  for _, path in ipairs(tools or {}) do
+    entries[#entries + 1] = { kind = "tool", path = path }
+  end
+  for _, path in ipairs(hooks or {}) do
+    entries[#entries + 1] = { kind = "hook", path = path }
+  end
+  return entries
+end
+
+local function stamp_of(path)
+  local facts, err = core.stat(path)
+  if not facts then
+    return nil, err
+  end
+  return ("%s %s"):format(facts.size, facts.mtime)
+end
+
+---@class enclave.PluginFile
+---@field kind "tool"|"hook"
+---@field path string
+---@field stamp string changes when the file does
+
+---All plugin files in the order of the path; hidden ones and other names are left out.
+---@param entries enclave.PathEntry[]
+---@return enclave.PluginFile[] files
+---@return string[] problems
+function search_path.files(entries)
+  local files, problems = {}, {}
+  local function add(kind, path)
+    local stamp, err = stamp_of(path)
+    if stamp then
+      files[#files + 1] = { kind = kind, path = path, stamp = stamp }
+    else
+      problems[#problems + 1] = ("%s: %s"):format(path, err and err.message or "not found")
+    end
+  end
+  for _, entry in ipairs(entries) do
+    local facts, err = core.stat(entry.path)
+    if not facts then
+      if not entry.optional then
+        problems[#problems + 1] = ("%s: %s"):format(entry.path, err and err.message or "")
+      end
+    elseif facts.type ~= "directory" then
+      add(entry.kind, entry.path)
+    else
+      for _, item in ipairs(core.scandir(entry.path) or {}) do
+        if item.name:find("^[^.].*%.lua$") and item.type ~= "directory" then
+          add(entry.kind, entry.path .. "/" .. item.name)
+        end
+      end
+    end
+  end
+  return files, problems
+end
+
+return search_path
