@@ -23,7 +23,8 @@ struct place {
 struct agent {
     struct loop *loop;
     struct conn conn;
-    int null_fd; /* /dev/null, for reading and writing */
+    int null_fd;       /* /dev/null, for reading and writing */
+    bool left_running; /* a run ended whose children were to go on */
     bool configured;
 
     char *work_folder;
@@ -39,6 +40,8 @@ struct agent {
     struct service *service; /* NULL: none */
     struct warm *warm;       /* NULL: nothing is kept warm */
     struct reset *reset;     /* NULL: none is under way */
+
+    uint8_t piece[ENC_WIRE_HEADER + ENC_WIRE_DATA_MAX]; /* what is being relayed */
 };
 
 /* settings.c: takes a CONFIG frame; false with a reason (a literal). */
