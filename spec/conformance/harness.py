@@ -44,7 +44,7 @@ def build_entry(folder):
     subprocess.check_call(
         ["gcc", "-shared", "-nostdlib", "-ffreestanding", "-fPIC", "-O2", "-s", "-fno-builtin",
          "-fno-stack-protector", "-fvisibility=hidden", "-o", out,
-         os.path.join(AGENT, "warm_entry.c")])
+         os.path.join(AGENT, "entry", "entry.c")])
     with open(out, "rb") as file:
         return file.read()
 
@@ -84,13 +84,13 @@ def pack_job(path, argv, env, cwd, uid, gid, limits=()):
     strings = [path, cwd, *argv, *(k + "=" + v for k, v in env.items())]
     tail = b"".join(os.fsencode(s) + b"\0" for s in strings)
     head = struct.pack("=III32I", uid, gid, 0, *[0] * 32)
-    head += struct.pack("=Iii", 0o022, 0, 0) + struct.pack("=I", len(limits)) + b"\0" * 4
+    head += struct.pack("=III", 0o022, 0, len(limits))
     for number in range(8):
         row = limits[number] if number < len(limits) else (0, 0, 0)
         head += struct.pack("=IIQQ", row[0], 0, row[1], row[2])
     head += struct.pack("=QII", 0, len(argv), len(env))
-    assert len(head) == 368, len(head)
-    return head + struct.pack("=I", 376 + len(tail)) + b"\0" * 4 + tail
+    assert len(head) == 360, len(head)
+    return head + struct.pack("=I", 368 + len(tail)) + b"\0" * 4 + tail
 
 
 class Warm:

@@ -280,6 +280,80 @@ class Preloads:
         self.values[name] = self.variables(name)
 
 
+class End:
+    """Whether a process may end without the interpreter's finalisation: it must not be
+    possible to tell. See enclave_at_end."""
+
+    # Extension modules of the standard library whose objects end without effect.
+    INERT = frozenset(
+        "math cmath array binascii zlib unicodedata select fcntl resource grp pyexpat termios"
+        " _random _json _datetime _struct _heapq _bisect _csv _decimal _statistics _pickle"
+        " _opcode _contextvars _queue _posixsubprocess _socket _hashlib _md5 _sha1 _sha2"
+        " _sha256 _sha512 _sha3 _blake2 _uuid _typing _elementtree _asyncio _zoneinfo _bz2"
+        " _lzma _ctypes _interpreters _posixshmem _multiprocessing _crypt _locale".split()
+    )
+
+    def __init__(self, known):
+        self.known = known
+        self.get_objects = known["gc"].get_objects
+        self.get_debug = known["gc"].get_debug
+        self.thread_count = known["_thread"]._count
+        self.std = (sys.stdout, sys.stderr)
+        self.bases = type.__dict__["__mro__"].__get__
+        self.members = type.__dict__["__dict__"].__get__
+        self.reference = known["_weakref"].ref
+        self.excepthook = sys.excepthook
+        self.modules = sys.modules
+        self.broken = False  # the script could not even be opened
+        self.quiet = [sys.gettrace, sys.getprofile]
+        if hasattr(sys, "monitoring"):
+            partial = known["functools"].partial
+            self.quiet += [partial(sys.monitoring.get_tool, i) for i in range(6)]
+
+    def plain(self):
+        """True: the exit code is 0, and nothing is left to see."""
+        if self.broken or hasattr(sys, "last_type") or hasattr(sys, "last_exc"):
+            return False
+        if sys.excepthook is not self.excepthook or sys.modules is not self.modules:
+            return False
+        if (sys.stdout, sys.stderr) != self.std or self.thread_count() or self.get_debug():
+            return False
+        main = self.modules.get("__main__")
+        if type(getattr(main, "__loader__", None)).__name__ != "SourceFileLoader":
+            return False
+        for name, module in list(self.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and ".so" in file and name not in self.INERT:
+                return False
+        if not self.nothing_to_see(self.get_objects()):
+            return False
+        try:
+            for stream in self.std:
+                stream.flush()
+        except BaseException:
+            return False  # the interpreter tries again, fails too and says so
+        return True
+
+    def nothing_to_see(self, objects):
+        """No object that does anything when it goes: closes, writes, calls."""
+        kinds = set(map(type, objects))
+        for kind in kinds:
+            if self.has_end(kind):
+                return False
+        if any(issubclass(kind, self.reference) for kind in kinds):
+            for each in objects:
+                if issubclass(type(each), self.reference) and each.__callback__ is not None:
+                    return False
+        # An object may be unknown to the collector; its class is not.
+        for each in objects:
+            if issubclass(type(each), type) and self.has_end(each):
+                return False
+        return True
+
+    def has_end(self, kind):
+        return any("__del__" in self.members(base) for base in self.bases(kind))
+
+
 class Server:
     SOCKET = 3
     ENTRY = "/proc/self/fd/4"
@@ -292,7 +366,7 @@ class Server:
     # start -----------------------------------------------------------------------------
 
     def start(self):
-        """Prepares everything up to the first fork."""
+        """Prepares everything up to the first fork. True in the child of a trial run."""
         if sys.implementation.name != "cpython":
             raise Refuse("%s is not CPython" % sys.implementation.name)
         if sys.version_info < (3, 8):
@@ -332,13 +406,20 @@ class Server:
         # What is kept is never freed, and the collector leaves it alone: a child would
         # spend milliseconds on it at its end.
         gc = self.preloads.known["gc"]
-        gc.collect()
-        gc.freeze()
         for each in (self.preloads.known, self.preloads.values, self.preloads.kept, self):
             self.ctypes.pythonapi.Py_IncRef(self.ctypes.py_object(each))
+        self.prepare_end()
+        gc.collect()
+        gc.freeze()
+        if self.trial():
+            return True
+        gc.collect()
+        gc.freeze()
+        self.pid = posix.getpid()
         self.say("ready %d.%d.%d" % sys.version_info[:3])
         for name, why in failed.items():
             self.say("preload %s: %s" % (name, why))
+        return False
 
     def withdraw(self):
         """No trace of how this file was found."""
@@ -402,6 +483,55 @@ class Server:
             if ".so" in file and not file.startswith(library + "/lib-dynload/"):
                 return False
         return True
+
+    def prepare_end(self):
+        """Registers the quick end; where it may act is not known yet."""
+        known = self.preloads.known
+        self.end = End(known)
+        known["atexit"].register(self.entry.enclave_at_end)
+
+    def allow_end(self, depth):
+        end = self.end
+        size, py_object = self.ctypes.c_size_t, self.ctypes.py_object
+        quiet = (size * len(end.quiet))(*map(id, end.quiet))
+        plain = end.plain
+        self.held = quiet, plain
+        is_end = self.entry.enclave_end_is
+        is_end.argtypes = [size, self.ctypes.c_void_p, self.ctypes.c_int] + [py_object] * 3
+        is_end(depth, quiet, len(quiet), plain, None, True)
+
+    def trial(self):
+        """Runs a program in a child, like any other. True in the child."""
+        posix = self.posix
+        program = b"import sys\nsys.stdout.write('%r\\n' % [sys.argv, __name__, __file__])\n"
+        expected = repr([["/dev/stdin", "a b"], "__main__", "/dev/stdin"]).encode() + b"\n"
+        to_child, from_child = posix.pipe(), posix.pipe()
+        child = posix.fork()
+        if child == 0:
+            posix.dup2(to_child[0], 0)
+            posix.dup2(from_child[1], 1)
+            posix.close(self.SOCKET)
+            for fd in to_child + from_child:
+                posix.close(fd)
+            self.become(b"", [b"python3", b"/dev/stdin", b"a b"], [b"HOME=/nonexistent"])
+            return True
+        posix.close(to_child[0])
+        posix.close(from_child[1])
+        posix.write(to_child[1], program)
+        posix.close(to_child[1])
+        said = b""
+        while True:
+            data = posix.read(from_child[0], 4096)
+            if not data:
+                break
+            said += data
+        posix.close(from_child[0])
+        _, status = posix.waitpid(child, 0)
+        size = self.ctypes.sizeof(self.ctypes.c_size_t)
+        if status != 0 or said[:-size] != expected:
+            raise Refuse("the trial run failed: status %d, %r" % (status, said[:200]))
+        self.allow_end(int.from_bytes(said[-size:], sys.byteorder))
+        return False
 
     def find_names(self):
         """Where the interpreter keeps the script's name."""
@@ -485,7 +615,13 @@ class Server:
                 posix._exit(0)
             break
         posix.close(self.SOCKET)
-        self.entry.enclave_wait(socket, self.view)
+        view = self.view
+        self.entry.enclave_wait(socket, view)
+        self.become(
+            self.string_at(view.path),
+            self.strings(view.arguments, view.variables),
+            self.strings(view.variables, view.end),
+        )
 
     def fork_twice(self):
         """True in the child: its parent ends at once, so that the agent inherits it."""
@@ -506,15 +642,10 @@ class Server:
 
     # the child -------------------------------------------------------------------------
 
-    def become(self):
+    def become(self, path, arguments, variables):
         """Turns this process into what `python3 ARGUMENTS` would be by now."""
-        view = self.view
-        arguments = self.strings(view.arguments, view.variables)
-        variables = self.strings(view.variables, view.end)
-        site = self.preloads.base["site"]
         self.take_environment(variables)
-        if self.differs(site) or not self.rename(arguments[1]):
-            path = self.string_at(view.path)
+        if self.differs(self.preloads.base["site"]) or not self.rename(arguments[1]):
             self.posix.execve(path, arguments, self.posix.environ)
         names = [self.decode(each) for each in arguments]
         sys.argv[:] = names[1:]
@@ -589,6 +720,7 @@ class Server:
         try:
             fd = posix.open(script, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
         except OSError:
+            self.end.broken = True
             return
         try:
             if posix.fstat(fd).st_mode & 0o170000 == 0o100000:
@@ -601,24 +733,22 @@ class Server:
 
 
 def main():
+    """Serves; returns in a child, whose program comes next."""
     server = Server()
+    child = False
     try:
         server.encoding = sys.getfilesystemencoding()
-        server.start()
-        server.pid = server.posix.getpid()
+        child = server.start()
+        if not child:
+            server.serve()
+            child = True
     except BaseException as error:
         import os
 
         why = error.args[0] if isinstance(error, Refuse) else repr(error)
-        os.write(3, ("refuse %s" % why).encode("utf-8", "replace")[:1000])
-        os._exit(1)
-    server.serve()
-    try:
-        server.become()
-    except BaseException as error:
-        # Better no program than one that is not as it should be.
-        server.posix.write(2, b"enclave: %a\n" % (error,))
-        server.posix._exit(126)
+        # A child that is not as it should be must not run.
+        os.write(2 if child else 3, ("refuse %s" % why).encode("utf-8", "replace")[:1000])
+        os._exit(126)
     return server.own_customization
 
 

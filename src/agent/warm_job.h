@@ -1,6 +1,6 @@
 /* warm_job.h - what the agent and a waiting process say to each other, over a socket of
  * their own that carries whole messages (SOCK_SEQPACKET). Used by the agent (warm*.c)
- * and by what runs inside the waiting process (warm_entry.c), which has no C library:
+ * and by what runs inside the waiting process (entry.c), which has no C library:
  * plain numbers only. Both ends are built together, so it has no version. */
 #ifndef AGENT_WARM_JOB_H
 #define AGENT_WARM_JOB_H
@@ -30,8 +30,7 @@ struct warm_job {
     uint32_t group_count;
     uint32_t groups[WARM_GROUPS_MAX];
     uint32_t file_mask;
-    int32_t nice;
-    int32_t oom_score;
+    uint32_t behind; /* at a run's priority and OOM score, not the agent's */
     uint32_t limit_count;
     struct {
         uint32_t resource;

@@ -1,4 +1,4 @@
-/* warm_entry.h - what warm_entry.c needs in place of a C library: system calls by their
+/* entry.h - what entry.c needs in place of a C library: system calls by their
  * numbers and the kernel's structures, and the view of a job that it hands to Python. */
 #ifndef AGENT_WARM_ENTRY_H
 #define AGENT_WARM_ENTRY_H
@@ -19,7 +19,7 @@ struct warm_view {
 };
 
 #if defined(__x86_64__)
-static inline long sys6(long n, long a, long b, long c, long d, long e, long f) {
+static inline long sys_raw(long n, long a, long b, long c, long d, long e, long f) {
     long result;
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
@@ -31,10 +31,10 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
     return result;
 }
 static inline long sys_clone(unsigned long flags, int *child_id) {
-    return sys6(__NR_clone, (long)flags, 0, 0, (long)child_id, 0, 0);
+    return sys_raw(__NR_clone, (long)flags, 0, 0, (long)child_id, 0, 0);
 }
 #elif defined(__aarch64__)
-static inline long sys6(long n, long a, long b, long c, long d, long e, long f) {
+static inline long sys_raw(long n, long a, long b, long c, long d, long e, long f) {
     register long x8 __asm__("x8") = n;
     register long x0 __asm__("x0") = a;
     register long x1 __asm__("x1") = b;
@@ -49,13 +49,15 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
     return x0;
 }
 static inline long sys_clone(unsigned long flags, int *child_id) {
-    return sys6(__NR_clone, (long)flags, 0, 0, 0, (long)child_id, 0);
+    return sys_raw(__NR_clone, (long)flags, 0, 0, 0, (long)child_id, 0);
 }
 #else
 #error "no system calls for this processor yet"
 #endif
-#define sys3(n, a, b, c)       sys6(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define sys5(n, a, b, c, d, e) sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define sys6(n, a, b, c, d, e, f)                                                                  \
+    sys_raw(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define sys3(n, a, b, c)       sys6(n, a, b, c, 0, 0, 0)
+#define sys5(n, a, b, c, d, e) sys6(n, a, b, c, d, e, 0)
 
 #define SYS_openat_          __NR_openat
 #define SYS_read_            __NR_read
@@ -70,7 +72,7 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_exit_group_      __NR_exit_group
 #define SYS_setsid_          __NR_setsid
 #define SYS_umask_           __NR_umask
-#define SYS_setpriority_     __NR_setpriority
+#define SYS_sched_setscheduler_ __NR_sched_setscheduler
 #define SYS_prlimit64_       __NR_prlimit64
 #define SYS_setgroups_       __NR_setgroups
 #define SYS_setresgid_       __NR_setresgid
@@ -90,6 +92,7 @@ enum {
     O_CLOEXEC_ = 02000000,
     EINTR_ = 4,
     SIGCHLD_ = 17,
+    SCHED_BATCH_ = 3,
     MSG_NOSIGNAL_ = 0x4000,
     MSG_CMSG_CLOEXEC_ = 0x40000000,
     SCM_RIGHTS_ = 1,
