@@ -8,11 +8,11 @@ local drivers = { docker = "docker", fake = "fake" }
 local offered = { "docker" } -- "fake" is in memory and for tests
 
 ---@param sandbox_type string|nil default "docker"
----@param docker_host string|nil
+---@param given { docker_host?: string, driver_options?: table }
 ---@param op string
 ---@return string|nil name
 ---@return table|enclave.Error|nil options of the driver, or err
-function driver.find(sandbox_type, docker_host, op)
+function driver.find(sandbox_type, given, op)
   sandbox_type = sandbox_type or "docker"
   local name = drivers[sandbox_type]
   if not name then
@@ -20,7 +20,10 @@ function driver.find(sandbox_type, docker_host, op)
       errors.show(sandbox_type), '"docker"', suggest.nearest(sandbox_type, offered)
       and '; did you mean "docker"?' or ""), op)
   end
-  return name, name == "docker" and docker_host and { host = docker_host } or nil
+  if name == "docker" then
+    return name, given.docker_host and { host = given.docker_host }
+  end
+  return name, given.driver_options
 end
 
 return driver

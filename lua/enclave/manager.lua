@@ -21,6 +21,7 @@ local manager = {}
 
 ---@class enclave.ManagerOptions
 ---@field docker_host? string "unix:///var/run/docker.sock"; default $DOCKER_HOST, then that
+---@field driver_options? table for sandbox types other than "docker"
 ---@field tools? string[] files or folders with tools, besides the built-in ones
 ---@field hooks? string[] files or folders with hooks
 ---@field log_level? "debug"|"info"|"warn"|"error"|"off"
@@ -29,8 +30,9 @@ local manager = {}
 ---@field cleanup_interval? number kept for callers of other systems; shown in get_stats
 
 local known = {
-  docker_host = "string", tools = "table", hooks = "table", log_level = "string",
-  on_log = "function", reload_interval = "number", cleanup_interval = "number",
+  docker_host = "string", driver_options = "table", tools = "table", hooks = "table",
+  log_level = "string", on_log = "function", reload_interval = "number",
+  cleanup_interval = "number",
 }
 local levels = { debug = true, info = true, warn = true, error = true, off = true }
 
@@ -81,7 +83,7 @@ function Manager:get_stats()
   local stats = { pool_size = 0, idle = 0, busy = 0, waiting = 0, creating = 0 }
   local all = {}
   for name, entry in pairs(self.pools) do
-    local of_pool = entry.pool:stats()
+    local of_pool = entry.pool:stats() or {}
     all[name] = of_pool
     for key, value in pairs(name == "default" and of_pool or {}) do
       stats[key] = value

@@ -7,8 +7,8 @@ local registry = require "enclave.registry"
 local sandbox_methods = require "enclave.sandbox"
 local toolset = require "enclave.toolset"
 
-local own = { sandbox_type = "string", docker_host = "string", tools = "table",
-  progress = "function" }
+local own = { sandbox_type = "string", docker_host = "string", driver_options = "table",
+  tools = "table", progress = "function" }
 
 local function checked_own(options, op)
   local mine, config = {}, {}
@@ -34,7 +34,7 @@ return function(options)
   errors.check(op, "options", options, "table|nil")
   local mine, config = checked_own(options or {}, op)
   local sandbox_type = mine.sandbox_type or "docker"
-  local name, driver_options = driver.find(sandbox_type, mine.docker_host, op)
+  local name, driver_options = driver.find(sandbox_type, mine, op)
   if not name then
     return nil, driver_options
   end

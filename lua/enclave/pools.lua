@@ -45,7 +45,7 @@ Entry.__index = Entry
 
 function Entry:ids()
   local ids = {}
-  for i, facts in ipairs(self.pool:sandboxes()) do
+  for i, facts in ipairs(self.pool:sandboxes() or {}) do
     ids[i] = facts.id
   end
   return ids
@@ -53,8 +53,7 @@ end
 
 -- The core's pool for these options; not filled yet.
 local function new_entry(self, options, op)
-  local driver_name, driver_options = driver.find(options.sandbox_type, self.options.docker_host,
-    op)
+  local driver_name, driver_options = driver.find(options.sandbox_type, self.options, op)
   if not driver_name then
     return nil, driver_options
   end

@@ -31,7 +31,7 @@ function Sandboxes:create_sandbox(sandbox_type, config, options)
     return nil, errors.new("closed", "the manager is closed", op)
   end
   sandbox_type = sandbox_type or "docker"
-  local driver_name, driver_options = driver.find(sandbox_type, self.options.docker_host, op)
+  local driver_name, driver_options = driver.find(sandbox_type, self.options, op)
   if not driver_name then
     return nil, driver_options
   end
@@ -46,7 +46,8 @@ function Sandboxes:create_sandbox(sandbox_type, config, options)
     return nil, err
   end
   local entry = { sandbox = sandbox, tools = tools, tools_config = config and config.tools_config,
-    context = { sandbox_type = sandbox_type, reuse = "keep" } }
+    context = { sandbox_type = sandbox_type, reuse = "keep" },
+    first_facts = sandbox:describe() or { id = sandbox.id, config = {}, metadata = {} } }
   sandbox_methods.bind(sandbox, { execute = self:executor(tools) })
   local fine
   fine, err = hooks.run(self.registry:hooks("on_create"), "on_create", sandbox, entry.context)
@@ -84,9 +85,14 @@ local function info_of(facts, tools, tools_config)
   return info
 end
 
--- Stopped ones keep their last facts, for a while.
+-- Stopped ones keep their last facts for a while; of one that died the first are known.
 local function facts_of(entry)
-  return entry.last_facts or entry.sandbox:describe()
+  local facts = entry.last_facts or entry.sandbox:describe()
+  if not facts then
+    facts = entry.first_facts
+    facts.status = entry.sandbox:status()
+  end
+  return facts
 end
 
 local function forget_old(self)
@@ -102,13 +108,10 @@ end
 local function each(self, visit)
   forget_old(self)
   for _, entry in pairs(self.sandboxes) do
-    local facts = facts_of(entry)
-    if facts then
-      visit(facts, entry.tools, entry.tools_config)
-    end
+    visit(facts_of(entry), entry.tools, entry.tools_config)
   end
   for _, entry in pairs(self.pools) do
-    for _, facts in ipairs(entry.pool:sandboxes()) do
+    for _, facts in ipairs(entry.pool:sandboxes() or {}) do
       visit(facts, entry.tools, (entry.options.config or {}).tools_config)
     end
   end
@@ -122,11 +125,7 @@ function Sandboxes:get_sandbox_info(id)
   errors.check("get_sandbox_info", "sandbox_id", id, "string")
   local entry = self.sandboxes[id]
   if entry then
-    local facts, err = facts_of(entry)
-    if not facts then
-      return nil, err
-    end
-    return info_of(facts, entry.tools, entry.tools_config)
+    return info_of(facts_of(entry), entry.tools, entry.tools_config)
   end
   local info
   each(self, function(facts, tools, tools_config)
@@ -175,7 +174,7 @@ local function usable(self, id, op)
   end
   local pool
   for name, other in pairs(self.pools) do
-    for _, facts in ipairs(other.pool:sandboxes()) do
+    for _, facts in ipairs(other.pool:sandboxes() or {}) do
       pool = facts.id == id and name or pool
     end
   end
@@ -246,7 +245,7 @@ function Sandboxes:stop_sandbox(id)
     return nil, err
   end
   entry.stopped_at = core.now()
-  local facts = remove(self, entry) or { id = id, config = {}, metadata = {} }
+  local facts = remove(self, entry)
   facts.status = "stopped"
   facts.updated_at = result.timestamp()
   entry.last_facts = facts

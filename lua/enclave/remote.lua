@@ -1,0 +1,261 @@
+-- The manager of a server: the same methods as a local one, over HTTP.
+local errors = require "enclave.errors"
+local http_client = require "enclave.http_client"
+local json = require "enclave.json"
+
+local escape = http_client.escape
+
+---@class enclave.RemoteManager
+---@field client enclave.HttpClient
+local Remote = {}
+Remote.__index = Remote
+
+local remote = {}
+
+---@class enclave.RemoteOptions
+---@field base_url string "http://127.0.0.1:8000"
+---@field api_key? string default $ENCLAVE_API_KEY
+---@field http_timeout? number seconds that one request may take; nil: for ever
+
+---@param options enclave.RemoteOptions
+---@return enclave.RemoteManager|nil
+---@return enclave.Error? err
+function remote.new(options)
+  local op = "manager"
+  errors.check_options(op, options, { base_url = "string", api_key = "string",
+    http_timeout = "number" })
+  local fine, err = errors.check_time(op, "http_timeout", options.http_timeout)
+  if not fine then
+    return nil, err
+  elseif not options.base_url:find("^https?://[^/]") then
+    return nil, errors.new("invalid", ('base_url: expected "http://host:port", got %s'):format(
+      errors.show(options.base_url)), op)
+  end
+  return setmetatable({ client = http_client.new(options.base_url,
+    options.api_key or os.getenv("ENCLAVE_API_KEY"), options.http_timeout),
+    options = options, created = {} }, Remote)
+end
+
+local function request(self, op, method, path, options)
+  if self.closed then
+    return nil, errors.new("closed", "the manager is closed", op)
+  end
+  return self.client:request(op, method, path, options)
+end
+
+local function sandbox_path(op, id, rest)
+  errors.check(op, "sandbox_id", id, "string")
+  return "/sandbox/" .. escape(id) .. (rest or "")
+end
+
+-- JSON's null has no place in results.
+local function result_of(value, err)
+  if not value then
+    return nil, err
+  end
+  for _, field in ipairs({ "error", "execution_time" }) do
+    if value[field] == json.null then
+      value[field] = nil
+    end
+  end
+  return value
+end
+
+---As of the local manager; the pool is the server's, so closing this manager leaves it.
+---@param options enclave.PoolOptions|integer|nil
+---@param sandbox_type? string
+---@param config? table
+---@return string[]|nil ids
+---@return enclave.Error? err
+function Remote:initialize_pool(options, sandbox_type, config)
+  local op = "initialize_pool"
+  local err
+  options, err = require("enclave.pool_options").read(options, sandbox_type, config, op)
+  if not options then
+    return nil, err
+  end
+  local query = {}
+  for _, name in ipairs({ "pool_size", "sandbox_type", "max_size", "max_waiters", "max_uses",
+    "max_age", "idle_ttl" }) do
+    query[name] = options[name]
+  end
+  query.pool = options.name ~= "default" and options.name or nil
+  local reply
+  reply, err = request(self, op, "POST", "/pool/initialize",
+    { query = query, json = options.config or {} })
+  return reply and reply.sandbox_ids, err
+end
+
+---@param tool_name string
+---@param parameters? table
+---@param options? number|{ timeout?: number, pool?: string } a number is the timeout
+---@return enclave.Result|nil
+---@return enclave.Error? err
+function Remote:execute_tool_in_pool(tool_name, parameters, options)
+  local op = "execute_tool_in_pool"
+  errors.check(op, "tool_name", tool_name, "string")
+  errors.check(op, "parameters", parameters, "table|nil")
+  if type(options) == "number" then
+    options = { timeout = options }
+  end
+  errors.check_options(op, options, { timeout = "number", pool = "string" })
+  options = options or {}
+  local fine, err = errors.check_time(op, "timeout", options.timeout)
+  if not fine then
+    return nil, err
+  end
+  return result_of(request(self, op, "POST", "/pool/execute", { json = parameters or {},
+    query = { tool_name = tool_name, timeout = options.timeout, pool = options.pool } }))
+end
+
+---@param sandbox_type? string
+---@param config? table
+---@return string|nil id
+---@return enclave.Error? err
+function Remote:create_sandbox(sandbox_type, config)
+  local op = "create_sandbox"
+  errors.check(op, "sandbox_type", sandbox_type, "string|nil")
+  errors.check(op, "config", config, "table|nil")
+  local reply, err = request(self, op, "POST", "/sandbox/create",
+    { query = { sandbox_type = sandbox_type or "docker" }, json = config or {} })
+  if not reply then
+    return nil, err
+  end
+  self.created[reply.sandbox_id] = true
+  return reply.sandbox_id
+end
+
+function Remote:get_sandbox_info(id)
+  return request(self, "get_sandbox_info", "GET", sandbox_path("get_sandbox_info", id))
+end
+
+---@param status? string
+---@return table[]|nil
+---@return enclave.Error? err
+function Remote:list_sandboxes(status)
+  errors.check("list_sandboxes", "status", status, "string|nil")
+  return request(self, "list_sandboxes", "GET", "/sandboxes", { query = { status = status } })
+end
+
+---@param id string
+---@param tool_name string
+---@param parameters? table
+---@return enclave.Result|nil
+---@return enclave.Error? err
+function Remote:execute_tool(id, tool_name, parameters)
+  local op = "execute_tool"
+  errors.check(op, "sandbox_id", id, "string")
+  errors.check(op, "tool_name", tool_name, "string")
+  errors.check(op, "parameters", parameters, "table|nil")
+  return result_of(request(self, op, "POST", "/sandbox/tool/execute", { json = {
+    sandbox_id = id, tool_name = tool_name, parameters = parameters or {} } }))
+end
+
+function Remote:get_sandbox_tools(id)
+  return request(self, "get_sandbox_tools", "GET",
+    sandbox_path("get_sandbox_tools", id, "/tools"))
+end
+
+local function done(reply, err)
+  return reply and true, err
+end
+
+function Remote:stop_sandbox(id)
+  return done(request(self, "stop_sandbox", "POST", sandbox_path("stop_sandbox", id, "/stop")))
+end
+
+function Remote:delete_sandbox(id)
+  local reply, err = request(self, "delete_sandbox", "DELETE", sandbox_path("delete_sandbox", id))
+  if reply or err.code == "not_found" then
+    self.created[id] = nil
+  end
+  return done(reply, err)
+end
+
+---Deletes the sandboxes that this manager created.
+---@return integer # how many there were
+function Remote:cleanup_all_sandboxes()
+  local count = 0
+  for _, id in ipairs(require("enclave.suggest").names(self.created)) do
+    self:delete_sandbox(id)
+    count = count + 1
+  end
+  return count
+end
+
+---@param id string
+---@param tar string
+---@param folder? string
+---@return true|nil
+---@return enclave.Error? err
+function Remote:put_archive(id, tar, folder)
+  errors.check("put_archive", "tar", tar, "string")
+  return done(request(self, "put_archive", "POST", sandbox_path("put_archive", id, "/archive"),
+    { query = { target_dir = folder }, body = tar }))
+end
+
+---@param id string
+---@param path string
+---@param bytes string
+---@return true|nil
+---@return enclave.Error? err
+function Remote:put_file(id, path, bytes)
+  errors.check("put_file", "path", path, "string")
+  errors.check("put_file", "bytes", bytes, "string")
+  return done(request(self, "put_file", "PUT", sandbox_path("put_file", id, "/files"),
+    { query = { path = path }, body = bytes }))
+end
+
+---@param id string
+---@param path string
+---@return string|nil bytes
+---@return enclave.Error? err
+function Remote:get_file(id, path)
+  errors.check("get_file", "path", path, "string")
+  return request(self, "get_file", "GET", sandbox_path("get_file", id, "/files"),
+    { query = { path = path }, raw = true })
+end
+
+---@param id string
+---@param host_folder string of this machine
+---@param folder? string
+---@return true|nil
+---@return enclave.Error? err
+function Remote:put_dir(id, host_folder, folder)
+  errors.check("put_dir", "host_folder", host_folder, "string")
+  local tar, err = require("enclave.tar").pack(host_folder)
+  if not tar then
+    return nil, err
+  end
+  return self:put_archive(id, tar, folder)
+end
+
+---@return table|nil # the server's statistics
+---@return enclave.Error? err
+function Remote:get_stats()
+  local stats, err = request(self, "get_stats", "GET", "/stats")
+  if not stats then
+    return nil, err
+  end
+  stats.manager_type = "http"
+  stats.base_url = self.options.base_url
+  return stats
+end
+
+---@return table|nil # { healthy, version, uptime, active_sandboxes, system_info }
+---@return enclave.Error? err
+function Remote:health()
+  return request(self, "health", "GET", "/health")
+end
+
+---Deletes the sandboxes that this manager created; the server's pools stay. Idempotent.
+function Remote:close()
+  if not self.closed then
+    self:cleanup_all_sandboxes()
+    self.closed = true
+  end
+end
+
+Remote.__close = Remote.close
+
+return remote
