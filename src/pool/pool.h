@@ -17,7 +17,7 @@ struct enc_pool_options {
     unsigned max_waiters; /* one more is EXHAUSTED at once; 0: 100,000 */
     unsigned max_uses;    /* replaced after so many borrowers; 0: never */
     double max_age;       /* seconds; replaced when it comes back older; 0: never */
-    double idle_ttl;      /* seconds; idle above size is removed; 0: 60 */
+    double idle_ttl;      /* seconds; what was not needed for so long, above size, goes; 0: 60 */
     unsigned parallel;    /* creations at once; 0: the number of processors, at least 2 */
 };
 
@@ -72,7 +72,14 @@ struct enc_waiter {
                  const struct enclave_error *err);
 };
 
-/* Borrows. 1: *sandbox is the caller's now. 0: queued, done will be called. -1: err
+/* When sandboxes cannot be made (Docker is down, the image is missing), waiters keep
+ * waiting until their deadlines, and the pool heals by itself: it tries again after 0.1 s
+ * that double up to 10 s. Only when nothing is up and nothing is being made they are told the
+ * cause at once, with its code: if it is one that trying again cannot mend (INVALID,
+ * NOT_FOUND, Docker's 4xx), or if the pool has never had a sandbox. The next acquire then
+ * makes it try again.
+ *
+ * Borrows. 1: *sandbox is the caller's now. 0: queued, done will be called. -1: err
  * (EXHAUSTED, CLOSED; TIMEOUT at once when the deadline has passed and none is idle).
  * Nobody overtakes: an idle sandbox is given at once only when no one waits. */
 int enc_pool_acquire(struct enc_pool *pool,
@@ -84,7 +91,8 @@ int enc_pool_acquire(struct enc_pool *pool,
 /* Leaves the queue; done is not called. Harmless when it is in none. */
 void enc_waiter_cancel(struct enc_waiter *waiter);
 
-/* Gives a borrowed sandbox back, once, also when it has died meanwhile. retire: NULL
+/* Gives a borrowed sandbox back, once, also when it has died meanwhile: until then the
+ * pointer is good. A second release is refused with a line in the log. retire: NULL
  * to have it cleaned as the pool's reuse says and offered again, or the reason why it
  * must not be used again ("hook", "timeout" …). */
 void enc_pool_release(struct enc_pool *pool, struct enc_sandbox *sandbox, const char *retire);
@@ -98,7 +106,7 @@ void enc_pool_discard(struct enc_pool *pool, struct enc_sandbox *sandbox);
 /* Counts of a finished call, for the histograms. */
 void enc_pool_ran(struct enc_pool *pool, uint64_t run_ns);
 
-/* Waiters get CANCELLED, sandboxes are destroyed, also borrowed ones (their runs end
+/* Once. Waiters get CANCELLED, sandboxes are destroyed, also borrowed ones (their runs end
  * with CANCELLED). done comes when the last is gone; borrowed sandboxes must not be
  * released after that (their pointers are dead). */
 void enc_pool_close(struct enc_pool *pool, void (*done)(void *data), void *data);

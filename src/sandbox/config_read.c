@@ -169,6 +169,17 @@ ENC_READER(number) {
     return ENC_READ_OK;
 }
 
+ENC_READER(seconds) {
+    UNUSED_FIELD;
+    if (!json_is_number(value))
+        return ENC_READ_TYPE;
+    double number = json_number_value(value);
+    if (!(number >= 0) || !isfinite(number))
+        return ENC_READ_VALUE;
+    *(double *)into = number;
+    return ENC_READ_OK;
+}
+
 ENC_READER(pids) {
     UNUSED_FIELD;
     int64_t number;

@@ -1,5 +1,5 @@
-/* config_read.h - inside config: one way to read a JSON value into a field and one way
- * to say what is wrong with it. Private to config*.c. */
+/* config_read.h - one way to read a JSON value into a field and one way to say what is
+ * wrong with it: tables of fields for the config and for the options of a pool. */
 #ifndef ENC_CONFIG_READ_H
 #define ENC_CONFIG_READ_H
 
@@ -58,14 +58,15 @@ bool enc_read_whole(json_t *value, int64_t *number);
         const struct enc_field *field, void *into, json_t *value, struct enclave_error *err)
 /* config_read.c: plain values */
 ENC_READER(bool);
-ENC_READER(number); /* double > 0 */
-ENC_READER(pids);   /* int64_t > 0 */
-ENC_READER(count);  /* uint64_t >= 0 */
-ENC_READER(size);   /* uint64_t > 0 */
-ENC_READER(limit);  /* uint64_t >= 0, as a size */
-ENC_READER(word);   /* enum, by field->words */
-ENC_READER(name);   /* char *, not empty, no spaces */
-ENC_READER(folder); /* char *, absolute, not the root */
+ENC_READER(number);  /* double > 0 */
+ENC_READER(seconds); /* double >= 0 */
+ENC_READER(pids);    /* int64_t > 0 */
+ENC_READER(count);   /* uint64_t >= 0 */
+ENC_READER(size);    /* uint64_t > 0 */
+ENC_READER(limit);   /* uint64_t >= 0, as a size */
+ENC_READER(word);    /* enum, by field->words */
+ENC_READER(name);    /* char *, not empty, no spaces */
+ENC_READER(folder);  /* char *, absolute, not the root */
 ENC_READER(user);
 ENC_READER(ignored_bool);
 ENC_READER(ignored_number);

@@ -1,0 +1,62 @@
+#include "pool_inside.h"
+
+static json_t *totals_to_json(const struct enc_totals *totals) {
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {
+        {"borrowed", totals->borrowed},
+        {"returned", totals->returned},
+        {"timeouts", totals->timeouts},
+        {"cancelled", totals->cancelled},
+        {"exhausted", totals->exhausted},
+        {"refused", totals->refused},
+        {"created", totals->created},
+        {"create_failed", totals->create_failed},
+        {"resets", totals->resets},
+        {"reset_failed", totals->reset_failed},
+    };
+    json_t *json = json_object(), *retired = json_object();
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(json, counts[i].name, json_integer((json_int_t)counts[i].count));
+    for (size_t i = 0; i < ENC_REASONS && *totals->retired[i].name; i++)
+        json_object_set_new(
+            retired, totals->retired[i].name, json_integer((json_int_t)totals->retired[i].count));
+    json_object_set_new(json, "retired", retired);
+    return json;
+}
+
+json_t *enc_pool_stats(const struct enc_pool *pool) {
+    const unsigned *count = pool->count;
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}",
+                     "name",
+                     pool->name,
+                     "pool_size",
+                     (int)pool->options.size,
+                     "max_size",
+                     (int)pool->options.max_size,
+                     "total",
+                     (int)(enc_pool_live(pool) + count[ENC_SLOT_LOST]),
+                     "idle",
+                     (int)count[ENC_SLOT_IDLE],
+                     "busy",
+                     (int)(count[ENC_SLOT_BUSY] + count[ENC_SLOT_LOST]),
+                     "waiting",
+                     (int)pool->waiting,
+                     "creating",
+                     (int)(count[ENC_SLOT_CREATING] + count[ENC_SLOT_ADMITTING]),
+                     "resetting",
+                     (int)count[ENC_SLOT_RESETTING],
+                     "retiring",
+                     (int)(count[ENC_SLOT_LEAVING] + count[ENC_SLOT_TOLD] + count[ENC_SLOT_GOING]),
+                     "totals",
+                     totals_to_json(&pool->totals),
+                     "wait",
+                     enc_histogram_to_json(&pool->wait_time),
+                     "run",
+                     enc_histogram_to_json(&pool->run_time),
+                     "reset",
+                     enc_histogram_to_json(&pool->reset_time),
+                     "create",
+                     enc_histogram_to_json(&pool->create_time));
+}
