@@ -4,12 +4,16 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include <time.h>
+
 #include "conn.h"
 #include "counters.h"
 #include "list.h"
 #include "loop.h"
 #include "spawn.h"
 #include "tree.h"
+
+#define WARM_NAMES_MAX 16
 
 struct place {
     char *path;
@@ -18,6 +22,7 @@ struct place {
     unsigned mode;
     uid_t uid;
     gid_t gid;
+    struct timespec changed;
 };
 
 struct agent {
@@ -39,7 +44,12 @@ struct agent {
     struct counters counters;
     struct service *service; /* NULL: none */
     struct warm *warm;       /* NULL: nothing is kept warm */
-    struct reset *reset;     /* NULL: none is under way */
+    uint64_t warm_since;
+    struct loop_timer warm_late;
+    bool told_ready, root_ran;      /* root_ran: something had the agent's own user */
+    const char *up[WARM_NAMES_MAX]; /* interpreters that came up */
+    unsigned up_count;
+    struct reset *reset; /* NULL: none is under way */
 
     uint8_t piece[ENC_WIRE_HEADER + ENC_WIRE_DATA_MAX]; /* what is being relayed */
 };
@@ -54,7 +64,9 @@ const char **settings_env(const struct agent *agent, const struct enc_wire_frame
 /* All fields with this tag as a NULL-terminated array; freed by the caller. */
 const char **settings_texts(const struct enc_wire_frame *frame, enum enc_wire_tag tag);
 
-/* agent.c: what to do with a frame. */
+/* agent.c: begins to talk. -1: errno. */
+int agent_open(struct agent *agent, const char *socket_path);
+/* What to do with a frame. */
 void agent_frame(struct agent *agent, const struct enc_wire_frame *frame);
 /* The connection has room again: go on with what waited for it. */
 void agent_room(struct agent *agent);

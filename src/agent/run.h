@@ -12,6 +12,15 @@
 #include "agent.h"
 #include "input.h"
 #include "output.h"
+#include "warm.h"
+
+/* What to run, and the descriptors until they have an owner. */
+struct run_plan {
+    const char **argv, **env;
+    const char *cwd, *warm;
+    int child_in, child_out, child_err; /* the program's ends */
+    int in, out, err;                   /* the agent's */
+};
 
 struct run {
     struct enc_list in_agent;
@@ -22,6 +31,9 @@ struct run {
     pid_t leader; /* 0: not known yet, or it never started */
     struct loop_child child;
     struct loop_timer deadline, grace;
+    struct enc_wire_frame request; /* its own copy while a warm interpreter is asked */
+    struct run_plan plan;
+    struct warm_claim claim;
     struct input in;
     struct output out, err;
     bool warm, keep_children;
@@ -47,14 +59,6 @@ void run_room(struct run *run);
 /* An orphan was reaped that can only have been this run's. */
 void run_orphan(struct run *run, const struct rusage *usage);
 
-/* run_start.c: what to run. */
-struct run_plan {
-    const char **argv, **env;
-    const char *cwd, *warm;
-    int child_in, child_out, child_err; /* the program's ends */
-    int in, out, err;                   /* the agent's */
-};
-
 /* run_report.c: EXIT. */
 void run_report(struct run *run, int exit_code);
 /* As a shell: the reason on standard error, then EXIT. */
@@ -62,7 +66,11 @@ __attribute__((format(printf, 4, 5))) void run_refuse(
     struct run *run, int exit_code, int error, const char *format, ...);
 /* Takes it out of everything and frees it. */
 void run_free(struct run *run);
+/* Once, before it can start: its timers. */
+void run_prepare(struct run *run, uint64_t deadline);
 /* It runs now, as this process. */
 void run_started(struct run *run, pid_t leader);
+/* run_start.c */
+void run_plan_free(struct run_plan *plan);
 
 #endif

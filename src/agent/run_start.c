@@ -13,9 +13,10 @@ static void close_end(int *fd) {
     *fd = -1;
 }
 
-static void plan_free(struct run_plan *plan) {
+void run_plan_free(struct run_plan *plan) {
     free(plan->argv);
     free(plan->env);
+    plan->argv = plan->env = NULL;
     close_end(&plan->child_in);
     close_end(&plan->child_out);
     close_end(&plan->child_err);
@@ -78,45 +79,81 @@ static void refuse_spawn(struct run *run, const struct run_plan *plan, struct sp
     }
 }
 
-/* The streams pass from the plan to the run. */
-static void attach(struct run *run, struct run_plan *plan, const struct enc_wire_frame *frame) {
+/* The process is there: the streams pass from the plan to the run. */
+static void begin(struct run *run, pid_t pid, const struct enc_wire_frame *frame) {
+    struct run_plan *plan = &run->plan;
     struct enc_wire_field input = {0};
+    int in = plan->in, out = plan->out, err = plan->err;
+    bool more = enc_wire_number(frame, ENC_WIRE_TAG_STDIN_OPEN, 0) != 0;
     enc_wire_find(frame, ENC_WIRE_TAG_STDIN, &input);
-    output_open(&run->out, plan->out);
-    output_open(&run->err, plan->err);
-    if (plan->in >= 0)
-        input_open(&run->in,
-                   plan->in,
-                   input.text,
-                   input.len,
-                   enc_wire_number(frame, ENC_WIRE_TAG_STDIN_OPEN, 0) != 0);
     plan->in = plan->out = plan->err = -1;
+    run_started(run, pid);
+    run_plan_free(plan); /* so that the program alone holds its ends */
+    output_open(&run->out, out);
+    output_open(&run->err, err);
+    if (in >= 0)
+        input_open(&run->in, in, input.text, input.len, more);
 }
 
-static void execute(struct run *run, struct run_plan *plan, const struct enc_wire_frame *frame) {
-    struct spawn_error error = {SPAWN_OK, 0};
-    struct spawn spec = {
-        .argv = plan->argv,
-        .env = plan->env,
-        .cwd = plan->cwd,
+static struct spawn make_spec(const struct run *run) {
+    return (struct spawn){
+        .argv = run->plan.argv,
+        .env = run->plan.env,
+        .cwd = run->plan.cwd,
         .identity = &run->identity,
         .limits = run->limits,
-        .in = plan->child_in,
-        .out = plan->child_out,
-        .err = plan->child_err,
+        .in = run->plan.child_in,
+        .out = run->plan.child_out,
+        .err = run->plan.child_err,
     };
+}
+
+static void execute(struct run *run, const struct enc_wire_frame *frame) {
+    struct spawn_error error = {SPAWN_OK, 0};
+    struct spawn spec = make_spec(run);
     run->started = enc_now();
     pid_t pid = spawn_program(&spec, &error);
+    if (pid < 0)
+        refuse_spawn(run, &run->plan, error);
+    else
+        begin(run, pid, frame);
+}
+
+static void warm_done(struct warm_claim *claim, pid_t pid, const struct spawn_error *error) {
+    struct run *run = ENC_CONTAINER_OF(claim, struct run, claim);
+    claim->child = NULL;
     if (pid < 0) {
-        refuse_spawn(run, plan, error);
-        return;
+        refuse_spawn(run, &run->plan, *error);
+    } else if (pid == 0) {
+        execute(run, &run->request);
+    } else {
+        run->warm = true;
+        run->started = enc_now();
+        begin(run, pid, &run->request);
     }
-    attach(run, plan, frame);
-    run_started(run, pid);
+}
+
+/* True: a warm interpreter was asked. What it may still need is copied: the frame goes. */
+static bool ask_warm(struct run *run) {
+    struct spawn spec = make_spec(run);
+    run->claim.done = warm_done;
+    return run->plan.warm && run->agent->warm &&
+           warm_start(run->agent->warm, run->plan.warm, &spec, &run->claim);
+}
+
+static bool copy_request(struct run *run, const struct enc_wire_frame *frame) {
+    uint8_t *copy = malloc(frame->len);
+    if (!copy)
+        return false;
+    memcpy(copy, frame->body, frame->len);
+    run->request = *frame;
+    run->request.body = copy;
+    return true;
 }
 
 /* True: everything is there that is needed to start. False: it was refused. */
-static bool make_plan(struct run *run, struct run_plan *plan, const struct enc_wire_frame *frame) {
+static bool make_plan(struct run *run, const struct enc_wire_frame *frame) {
+    struct run_plan *plan = &run->plan;
     const char *user = enc_wire_text(frame, ENC_WIRE_TAG_USER, NULL);
     const char *code_path = enc_wire_text(frame, ENC_WIRE_TAG_CODE_PATH, NULL);
     struct enc_wire_field code;
@@ -148,32 +185,52 @@ static bool make_plan(struct run *run, struct run_plan *plan, const struct enc_w
     return true;
 }
 
-bool run_start(struct agent *agent, const struct enc_wire_frame *frame) {
-    struct enc_wire_field program;
-    struct run_plan plan = {
-        .child_in = -1, .child_out = -1, .child_err = -1, .in = -1, .out = -1, .err = -1};
-    uint64_t timeout = enc_wire_number(frame, ENC_WIRE_TAG_TIMEOUT, ENC_NEVER);
+static struct run *new_run(struct agent *agent, const struct enc_wire_frame *frame) {
     uint64_t max = enc_wire_number(frame, ENC_WIRE_TAG_MAX_OUTPUT, 0);
     struct run *run = calloc(1, sizeof *run);
-    if (!run || !enc_wire_find(frame, ENC_WIRE_TAG_ARG, &program)) {
-        free(run);
-        return false;
-    }
+    if (!run)
+        return NULL;
     run->agent = agent;
     run->id = frame->id;
     run->identity = agent->identity;
     run->keep_children = enc_wire_number(frame, ENC_WIRE_TAG_KEEP_CHILDREN, 0) != 0;
-    run->deadline.at = enc_deadline_in(timeout);
-    run->in = (struct input){.agent = agent, .id = run->id, .pipe.fd = -1};
+    run->plan = (struct run_plan){
+        .child_in = -1, .child_out = -1, .child_err = -1, .in = -1, .out = -1, .err = -1};
+    run->in = (struct input){
+        .agent = agent,
+        .id = run->id,
+        .pipe.fd = -1,
+        .more = enc_wire_number(frame, ENC_WIRE_TAG_STDIN_OPEN, 0) != 0,
+    };
     run->out = (struct output){
         .agent = agent, .id = run->id, .max = max, .type = ENC_WIRE_OUTPUT, .pipe.fd = -1};
     run->err = (struct output){
         .agent = agent, .id = run->id, .max = max, .type = ENC_WIRE_ERRORS, .pipe.fd = -1};
     run->before = counters_read(&agent->counters);
     read_limits(&run->limits, frame);
+    run_prepare(run, enc_deadline_in(enc_wire_number(frame, ENC_WIRE_TAG_TIMEOUT, ENC_NEVER)));
     enc_list_push_back(&agent->runs, &run->in_agent);
-    if (make_plan(run, &plan, frame))
-        execute(run, &plan, frame);
-    plan_free(&plan);
+    return run;
+}
+
+bool run_start(struct agent *agent, const struct enc_wire_frame *frame) {
+    struct enc_wire_field program;
+    if (!enc_wire_find(frame, ENC_WIRE_TAG_ARG, &program))
+        return false;
+    struct run *run = new_run(agent, frame);
+    if (!run)
+        return false;
+    if (enc_wire_text(frame, ENC_WIRE_TAG_WARM, NULL)) {
+        if (!copy_request(run, frame)) {
+            run_refuse(run, 126, ENOMEM, "cannot start it: %s", strerror(ENOMEM));
+            return true;
+        }
+        frame = &run->request;
+    }
+    if (!make_plan(run, frame))
+        return true;
+    agent->root_ran = agent->root_ran || run->identity.uid == 0;
+    if (!ask_warm(run))
+        execute(run, frame);
     return true;
 }

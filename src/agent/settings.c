@@ -125,6 +125,7 @@ static bool take_places(struct agent *agent, const struct enc_wire_frame *frame)
         place->mode = status.st_mode & 07777;
         place->uid = status.st_uid;
         place->gid = status.st_gid;
+        place->changed = status.st_mtim;
     }
     return true;
 }

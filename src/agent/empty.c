@@ -1,0 +1,212 @@
+#include "empty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define LEVELS       24
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+
+/* As the kernel writes it. */
+struct entry {
+    uint64_t inode;
+    int64_t offset;
+    unsigned short len;
+    unsigned char type;
+    char name[];
+};
+
+/* A folder that is being read; its parent is the level above. */
+struct level {
+    int fd;
+    long at, len;
+    bool has_mount; /* it cannot be removed */
+    bool progress;  /* something was removed since it was read from the start */
+    char name[256];
+    char buffer[4096] __attribute__((aligned(8)));
+};
+
+struct walk {
+    struct level levels[LEVELS];
+    int depth; /* of the current one; 0 is the place itself */
+    dev_t device;
+    unsigned budget, moved;
+    uint32_t *removed;
+    int error;
+};
+
+static void did_remove(struct walk *walk, struct level *level) {
+    level->progress = true;
+    ++*walk->removed;
+    if (walk->budget > 0)
+        walk->budget--;
+}
+
+/* Nothing to be done about it: remembered, and gone on. */
+static void leave_it(struct walk *walk, struct level *level) {
+    if (errno == ENOENT)
+        return;
+    if (errno == EBUSY)
+        level->has_mount = true;
+    else
+        walk->error = errno;
+}
+
+/* Too deep: the folder goes on at the top. */
+static void move_up(struct walk *walk, struct level *level, const char *name) {
+    char moved[32];
+    do
+        snprintf(moved, sizeof moved, ".enclave-%u", walk->moved++);
+    while (renameat(level->fd, name, walk->levels[0].fd, moved) < 0 &&
+           (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) && walk->moved != 0);
+    level->progress = true;
+    walk->levels[0].progress = true;
+}
+
+static void enter(struct walk *walk, struct level *level, const char *name) {
+    struct stat status;
+    int fd = openat(level->fd, name, FOLDER_FLAGS);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        leave_it(walk, level);
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    if (status.st_dev != walk->device) {
+        level->has_mount = true;
+        close(fd);
+        return;
+    }
+    if (walk->depth == LEVELS - 1) {
+        close(fd);
+        move_up(walk, level, name);
+        return;
+    }
+    struct level *below = &walk->levels[++walk->depth];
+    below->fd = fd;
+    below->at = below->len = 0;
+    below->has_mount = below->progress = false;
+    strcpy(below->name, name);
+}
+
+static void remove_entry(struct walk *walk, struct level *level, const struct entry *entry) {
+    const char *name = entry->name;
+    if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+        return;
+    if (strlen(name) >= sizeof level->name)
+        return;
+    if (unlinkat(level->fd, name, entry->type == 4 /* DT_DIR */ ? AT_REMOVEDIR : 0) == 0 ||
+        (errno == EISDIR && unlinkat(level->fd, name, AT_REMOVEDIR) == 0)) {
+        did_remove(walk, level);
+        return;
+    }
+    if (errno == ENOTEMPTY || errno == EEXIST)
+        enter(walk, level, name);
+    else
+        leave_it(walk, level);
+}
+
+/* The current folder is read to its end. */
+static void ascend(struct walk *walk) {
+    struct level *level = &walk->levels[walk->depth];
+    struct level *above = &walk->levels[--walk->depth];
+    close(level->fd);
+    if (unlinkat(above->fd, level->name, AT_REMOVEDIR) == 0)
+        did_remove(walk, above);
+    else if (level->has_mount)
+        above->has_mount = true;
+    else if (errno != ENOTEMPTY) /* then it was skipped while it shrank: the next pass */
+        leave_it(walk, above);
+}
+
+static void walk_on(struct walk *walk) {
+    while (walk->budget > 0) {
+        struct level *level = &walk->levels[walk->depth];
+        if (level->at < level->len) {
+            struct entry *entry = (struct entry *)(void *)(level->buffer + level->at);
+            level->at += entry->len;
+            remove_entry(walk, level, entry);
+            continue;
+        }
+        level->at = 0;
+        level->len = syscall(SYS_getdents64, level->fd, level->buffer, sizeof level->buffer);
+        if (level->len > 0)
+            continue;
+        if (level->len < 0)
+            walk->error = errno;
+        if (level->len == 0 && level->progress && lseek(level->fd, 0, SEEK_SET) == 0) {
+            level->progress = false; /* entries may have been skipped as it shrank */
+            continue;
+        }
+        if (walk->depth == 0)
+            return;
+        ascend(walk);
+    }
+}
+
+/* What a borrower may have done to the folder itself. */
+static void restore(const struct place *place, int fd) {
+    struct timespec times[2] = {place->changed, place->changed};
+    char names[4096];
+    ssize_t len = flistxattr(fd, names, sizeof names);
+    for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
+        fremovexattr(fd, name);
+    int changed = fchown(fd, place->uid, place->gid);
+    changed |= fchmod(fd, place->mode);
+    changed |= futimens(fd, times);
+    (void)changed;
+}
+
+/* Something else where the folder was, or nothing. */
+static int replace(const struct place *place) {
+    struct stat status;
+    if (lstat(place->path, &status) == 0 && unlink(place->path) < 0)
+        return -1;
+    if (!place->found)
+        return -1;
+    return mkdir(place->path, 0700) == 0 ? open(place->path, FOLDER_FLAGS) : -1;
+}
+
+enum empty_result empty_place(const struct place *place, unsigned budget, uint32_t *removed) {
+    struct stat status;
+    int fd = open(place->path, FOLDER_FLAGS);
+    if (fd < 0 && errno == ENOENT && !place->found)
+        return EMPTY_DONE;
+    if (fd < 0 && (fd = replace(place)) < 0)
+        return place->found ? EMPTY_FAILED : EMPTY_DONE;
+    struct walk *walk = malloc(sizeof *walk);
+    if (!walk || fstat(fd, &status) < 0) {
+        free(walk);
+        close(fd);
+        return EMPTY_FAILED;
+    }
+    walk->depth = walk->error = 0;
+    walk->moved = 0;
+    walk->device = status.st_dev;
+    walk->budget = budget;
+    walk->removed = removed;
+    walk->levels[0].fd = fd;
+    walk->levels[0].at = walk->levels[0].len = 0;
+    walk->levels[0].has_mount = walk->levels[0].progress = false;
+    walk_on(walk);
+    bool more = walk->budget == 0;
+    int error = walk->error;
+    while (walk->depth > 0)
+        close(walk->levels[walk->depth--].fd);
+    free(walk);
+    if (!more && place->found)
+        restore(place, fd);
+    close(fd);
+    if (more)
+        return EMPTY_MORE;
+    if (!place->found && error == 0)
+        rmdir(place->path);
+    errno = error;
+    return error == 0 ? EMPTY_DONE : EMPTY_FAILED;
+}
