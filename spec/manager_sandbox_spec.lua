@@ -150,7 +150,7 @@ describe("single sandboxes", function()
       got[#got + 1] = stream .. ":" .. bytes
     end
     assert.same({ "stdout:a b\n" }, got)
-    for _ in assert(sandbox:stream{ argv = { "spam", "10000000" } }) do
+    for _ in assert(sandbox:stream{ argv = { "spam", "10000000" } }) do -- luacheck: ignore 512
       break
     end
     local reader = assert(sandbox:stream{ argv = { "fail" } })

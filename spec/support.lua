@@ -45,4 +45,23 @@ function support.eventually(test, what, seconds)
   error("never happened: " .. what, 2)
 end
 
+---Runs the docker client; its output, or nil when it failed and may.
+function support.docker(arguments, may_fail)
+  local host = os.getenv("DOCKER_HOST")
+  local command = ("docker %s %s 2>/dev/null"):format(host and "-H " .. host or "", arguments)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read("a")
+  local fine = pipe:close()
+  if not fine and not may_fail then
+    error("failed: " .. command, 2)
+  end
+  return fine and output or nil
+end
+
+---The name or id of a sandbox's container.
+function support.container_of(manager, id)
+  local metadata = assert(manager:get_sandbox_info(id)).metadata
+  return assert(metadata.container_id or metadata.container, "no container in the metadata")
+end
+
 return support

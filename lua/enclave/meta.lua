@@ -56,6 +56,9 @@ function core.sleep(seconds) end
 ---@return number seconds monotonic
 function core.now() end
 
+---@return number seconds since 1970, with fractions
+function core.time() end
+
 ---@return enclave.Task|nil # the running task
 function core.current() end
 
