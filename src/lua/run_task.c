@@ -1,4 +1,6 @@
 /* core.run, spawn, sleep, now, current, and the same for C programs. */
+#include <time.h>
+
 #include "args.h"
 
 static int spawn(lua_State *L) {
@@ -112,6 +114,13 @@ static int now(lua_State *L) {
     return 1;
 }
 
+static int time_of_day(lua_State *L) {
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    lua_pushnumber(L, (lua_Number)at.tv_sec + (lua_Number)at.tv_nsec / 1e9);
+    return 1;
+}
+
 static int current(lua_State *L) {
     struct l_core *core = l_core(L);
     if (!core->running) {
@@ -127,5 +136,6 @@ const luaL_Reg l_task_functions[] = {{"run", run},
                                      {"spawn", spawn},
                                      {"sleep", sleep_for},
                                      {"now", now},
+                                     {"time", time_of_day},
                                      {"current", current},
                                      {NULL, NULL}};
