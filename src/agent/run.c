@@ -24,24 +24,10 @@ static bool is_alone(const struct run *run) {
     return !run->agent->left_running && runs->next == &run->in_agent && runs->prev == runs->next;
 }
 
-static void end_unstarted(struct run *run) {
-    warm_cancel(run->agent->warm, &run->claim);
-    run->claim.child = NULL;
-    run->ended = run->out.ended = run->err.ended = true;
-    run->status = SIGKILL; /* as wait tells of it */
-    loop_timer_stop(&run->deadline);
-    loop_timer_start(run->agent->loop, &run->grace, 0);
-}
-
 static void signal_tree(struct run *run, int signal) {
     bool all = false;
-    if (run->leader == 0 && run->ended)
+    if (run->leader == 0)
         return;
-    if (run->leader == 0) { /* a warm interpreter has it and has not begun: nobody will miss it */
-        if (signal == SIGKILL || run->timed_out)
-            end_unstarted(run);
-        return;
-    }
     tree_signal_run(&run->agent->tree, run->leader, is_alone(run), signal, &all);
     if (all)
         conn_log(&run->agent->conn,
@@ -50,10 +36,6 @@ static void signal_tree(struct run *run, int signal) {
 }
 
 void run_free(struct run *run) {
-    if (run->claim.child)
-        warm_cancel(run->agent->warm, &run->claim);
-    run_plan_free(&run->plan);
-    free((void *)(uintptr_t)run->request.body);
     loop_timer_stop(&run->deadline);
     loop_timer_stop(&run->grace);
     loop_child_unwatch(&run->child);
@@ -137,8 +119,6 @@ static void on_deadline(struct loop_timer *timer) {
     struct run *run = ENC_CONTAINER_OF(timer, struct run, deadline);
     run->timed_out = true;
     signal_tree(run, SIGTERM);
-    if (run->ended)
-        return;
     loop_timer_start(run->agent->loop, &run->grace, enc_deadline_in(TERM_GRACE));
 }
 

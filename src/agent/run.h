@@ -12,15 +12,6 @@
 #include "agent.h"
 #include "input.h"
 #include "output.h"
-#include "warm.h"
-
-/* What to run, and the descriptors until they have an owner. */
-struct run_plan {
-    const char **argv, **env;
-    const char *cwd, *warm;
-    int child_in, child_out, child_err; /* the program's ends */
-    int in, out, err;                   /* the agent's */
-};
 
 struct run {
     struct enc_list in_agent;
@@ -28,12 +19,9 @@ struct run {
     uint32_t id;
     struct identity identity;
     struct spawn_limits limits;
-    pid_t leader; /* 0: not known yet, or it never started */
+    pid_t leader; /* 0: it has not started */
     struct loop_child child;
     struct loop_timer deadline, grace;
-    struct enc_wire_frame request; /* its own copy while a warm interpreter is asked */
-    struct run_plan plan;
-    struct warm_claim claim;
     struct input in;
     struct output out, err;
     bool warm, keep_children;
@@ -70,7 +58,5 @@ void run_free(struct run *run);
 void run_prepare(struct run *run, uint64_t deadline);
 /* It runs now, as this process. */
 void run_started(struct run *run, pid_t leader);
-/* run_start.c */
-void run_plan_free(struct run_plan *plan);
 
 #endif

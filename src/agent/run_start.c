@@ -6,6 +6,15 @@
 
 #include "files.h"
 #include "run.h"
+#include "warm.h"
+
+/* What to run, and the descriptors until they have an owner. */
+struct plan {
+    const char **argv, **env;
+    const char *cwd, *warm;
+    int child_in, child_out, child_err; /* the program's ends */
+    int in, out, err;                   /* the agent's */
+};
 
 static void close_end(int *fd) {
     if (*fd >= 0)
@@ -13,7 +22,7 @@ static void close_end(int *fd) {
     *fd = -1;
 }
 
-void run_plan_free(struct run_plan *plan) {
+static void plan_free(struct plan *plan) {
     free(plan->argv);
     free(plan->env);
     plan->argv = plan->env = NULL;
@@ -34,7 +43,7 @@ static int open_pipe(const struct run *run, int *agents, int *childs, bool agent
     return 0;
 }
 
-static int open_pipes(const struct run *run, struct run_plan *plan, bool has_input) {
+static int open_pipes(const struct run *run, struct plan *plan, bool has_input) {
     if (has_input) {
         if (open_pipe(run, &plan->in, &plan->child_in, false) < 0)
             return -1;
@@ -60,7 +69,7 @@ static void read_limits(struct spawn_limits *limits, const struct enc_wire_frame
     };
 }
 
-static void refuse_spawn(struct run *run, const struct run_plan *plan, struct spawn_error error) {
+static void refuse_spawn(struct run *run, const struct plan *plan, struct spawn_error error) {
     const char *why = strerror(error.error);
     switch (error.step) {
     case SPAWN_FOLDER:
@@ -80,80 +89,51 @@ static void refuse_spawn(struct run *run, const struct run_plan *plan, struct sp
 }
 
 /* The process is there: the streams pass from the plan to the run. */
-static void begin(struct run *run, pid_t pid, const struct enc_wire_frame *frame) {
-    struct run_plan *plan = &run->plan;
+static void begin(struct run *run,
+                  struct plan *plan,
+                  pid_t pid,
+                  const struct enc_wire_frame *frame) {
     struct enc_wire_field input = {0};
     int in = plan->in, out = plan->out, err = plan->err;
     bool more = enc_wire_number(frame, ENC_WIRE_TAG_STDIN_OPEN, 0) != 0;
     enc_wire_find(frame, ENC_WIRE_TAG_STDIN, &input);
     plan->in = plan->out = plan->err = -1;
     run_started(run, pid);
-    run_plan_free(plan); /* so that the program alone holds its ends */
+    plan_free(plan); /* so that the program alone holds its ends */
     output_open(&run->out, out);
     output_open(&run->err, err);
     if (in >= 0)
         input_open(&run->in, in, input.text, input.len, more);
 }
 
-static struct spawn make_spec(const struct run *run) {
-    return (struct spawn){
-        .argv = run->plan.argv,
-        .env = run->plan.env,
-        .cwd = run->plan.cwd,
+static void execute(struct run *run, struct plan *plan, const struct enc_wire_frame *frame) {
+    struct agent *agent = run->agent;
+    struct spawn_error error = {SPAWN_OK, 0};
+    struct spawn spec = {
+        .argv = plan->argv,
+        .env = plan->env,
+        .cwd = plan->cwd,
         .identity = &run->identity,
         .limits = run->limits,
-        .in = run->plan.child_in,
-        .out = run->plan.child_out,
-        .err = run->plan.child_err,
+        .in = plan->child_in,
+        .out = plan->child_out,
+        .err = plan->child_err,
     };
-}
-
-static void execute(struct run *run, const struct enc_wire_frame *frame) {
-    struct spawn_error error = {SPAWN_OK, 0};
-    struct spawn spec = make_spec(run);
+    pid_t pid = 0;
     run->started = enc_now();
-    pid_t pid = spawn_program(&spec, &error);
+    if (plan->warm && agent->warm)
+        pid = warm_spawn(agent->warm, plan->warm, &spec, &error);
+    run->warm = pid > 0;
+    if (pid == 0)
+        pid = spawn_program(&spec, &error);
     if (pid < 0)
-        refuse_spawn(run, &run->plan, error);
+        refuse_spawn(run, plan, error);
     else
-        begin(run, pid, frame);
-}
-
-static void warm_done(struct warm_claim *claim, pid_t pid, const struct spawn_error *error) {
-    struct run *run = ENC_CONTAINER_OF(claim, struct run, claim);
-    claim->child = NULL;
-    if (pid < 0) {
-        refuse_spawn(run, &run->plan, *error);
-    } else if (pid == 0) {
-        execute(run, &run->request);
-    } else {
-        run->warm = true;
-        run->started = enc_now();
-        begin(run, pid, &run->request);
-    }
-}
-
-/* True: a warm interpreter was asked. What it may still need is copied: the frame goes. */
-static bool ask_warm(struct run *run) {
-    struct spawn spec = make_spec(run);
-    run->claim.done = warm_done;
-    return run->plan.warm && run->agent->warm &&
-           warm_start(run->agent->warm, run->plan.warm, &spec, &run->claim);
-}
-
-static bool copy_request(struct run *run, const struct enc_wire_frame *frame) {
-    uint8_t *copy = malloc(frame->len);
-    if (!copy)
-        return false;
-    memcpy(copy, frame->body, frame->len);
-    run->request = *frame;
-    run->request.body = copy;
-    return true;
+        begin(run, plan, pid, frame);
 }
 
 /* True: everything is there that is needed to start. False: it was refused. */
-static bool make_plan(struct run *run, const struct enc_wire_frame *frame) {
-    struct run_plan *plan = &run->plan;
+static bool make_plan(struct run *run, struct plan *plan, const struct enc_wire_frame *frame) {
     const char *user = enc_wire_text(frame, ENC_WIRE_TAG_USER, NULL);
     const char *code_path = enc_wire_text(frame, ENC_WIRE_TAG_CODE_PATH, NULL);
     struct enc_wire_field code;
@@ -194,8 +174,6 @@ static struct run *new_run(struct agent *agent, const struct enc_wire_frame *fra
     run->id = frame->id;
     run->identity = agent->identity;
     run->keep_children = enc_wire_number(frame, ENC_WIRE_TAG_KEEP_CHILDREN, 0) != 0;
-    run->plan = (struct run_plan){
-        .child_in = -1, .child_out = -1, .child_err = -1, .in = -1, .out = -1, .err = -1};
     run->in = (struct input){
         .agent = agent,
         .id = run->id,
@@ -214,23 +192,18 @@ static struct run *new_run(struct agent *agent, const struct enc_wire_frame *fra
 }
 
 bool run_start(struct agent *agent, const struct enc_wire_frame *frame) {
+    struct plan plan = {
+        .child_in = -1, .child_out = -1, .child_err = -1, .in = -1, .out = -1, .err = -1};
     struct enc_wire_field program;
     if (!enc_wire_find(frame, ENC_WIRE_TAG_ARG, &program))
         return false;
     struct run *run = new_run(agent, frame);
     if (!run)
         return false;
-    if (enc_wire_text(frame, ENC_WIRE_TAG_WARM, NULL)) {
-        if (!copy_request(run, frame)) {
-            run_refuse(run, 126, ENOMEM, "cannot start it: %s", strerror(ENOMEM));
-            return true;
-        }
-        frame = &run->request;
+    if (make_plan(run, &plan, frame)) {
+        agent->root_ran = agent->root_ran || run->identity.uid == 0;
+        execute(run, &plan, frame);
     }
-    if (!make_plan(run, frame))
-        return true;
-    agent->root_ran = agent->root_ran || run->identity.uid == 0;
-    if (!ask_warm(run))
-        execute(run, frame);
+    plan_free(&plan);
     return true;
 }
