@@ -1,0 +1,151 @@
+-- The manager of a server: which requests it sends, and what it makes of the answers. The
+-- server is a function here.
+local core = require "enclave.core"
+local enclave = require "enclave"
+local json = require "enclave.json"
+
+describe("a remote manager", function()
+  local http, manager, requests, answer
+
+  before_each(function()
+    http, requests = core.http, {}
+    answer = { status = 200, body = "{}" }
+    core.http = function(request) -- luacheck: ignore
+      requests[#requests + 1] = request
+      if type(answer) == "function" then
+        return answer(request)
+      end
+      return answer
+    end
+    manager = assert(enclave.manager{ base_url = "http://host:8000/", api_key = "key" })
+  end)
+  after_each(function()
+    core.http = http -- luacheck: ignore
+  end)
+
+  local function last()
+    return requests[#requests]
+  end
+
+  it("executes in the pool", function()
+    answer.body = [[{"tool_name":"python_executor","status":"success","output":"1\n",
+      "error":null,"execution_time":0.5,"timestamp":"x","metadata":{"exit_code":0}}]]
+    local result = assert(manager:execute_tool_in_pool("python_executor", { code = "print(1)" },
+      { timeout = 30 }))
+    assert.equal("1\n", result.output)
+    assert.is_nil(result.error)
+    assert.equal("integer", math.type(result.metadata.exit_code))
+    assert.equal("POST", last().method)
+    assert.equal("http://host:8000/pool/execute?timeout=30&tool_name=python_executor", last().url)
+    assert.same({ code = "print(1)" }, json.decode(last().body))
+    assert.equal("key", last().headers["X-API-Key"])
+    assert.equal("application/json", last().headers["Content-Type"])
+  end)
+
+  it("initialises a pool", function()
+    answer.body = '{"message":"ok","pool_size":2,"sandbox_ids":["a","b"]}'
+    assert.same({ "a", "b" }, manager:initialize_pool{ pool_size = 2, name = "big pool",
+      config = { image = "x" } })
+    assert.equal("http://host:8000/pool/initialize?pool=big%20pool&pool_size=2"
+      .. "&sandbox_type=docker", last().url)
+    assert.same({ image = "x" }, json.decode(last().body))
+  end)
+
+  it("makes, shows, uses and deletes sandboxes; those of its own when it closes", function()
+    answer.body = '{"sandbox_id":"s/1"}'
+    assert.equal("s/1", manager:create_sandbox("docker", { image = "x" }))
+    answer.body = '{"id":"s/1","status":"running"}'
+    assert.equal("running", manager:get_sandbox_info("s/1").status)
+    assert.equal("http://host:8000/sandbox/s%2F1", last().url)
+    assert(manager:execute_tool("s/1", "shell_executor", { command = "true" }))
+    assert.same({ sandbox_id = "s/1", tool_name = "shell_executor",
+      parameters = { command = "true" } }, json.decode(last().body))
+    answer.body = "[]"
+    assert.same({}, manager:list_sandboxes("idle"))
+    assert.equal("http://host:8000/sandboxes?status=idle", last().url)
+    answer.body = '{"message":"ok"}'
+    assert.is_true(manager:stop_sandbox("s/1"))
+    assert.is_true(manager:put_file("s/1", "a b", "\0\255"))
+    assert.equal("http://host:8000/sandbox/s%2F1/files?path=a%20b", last().url)
+    assert.equal("\0\255", last().body)
+    answer.body = "\0\255"
+    assert.equal("\0\255", manager:get_file("s/1", "a b"))
+    answer.body = '{"message":"ok"}'
+    manager:close()
+    assert.equal("DELETE", last().method)
+    local count = #requests
+    manager:close()
+    assert.equal(count, #requests)
+    local none, err = manager:get_stats()
+    assert.is_nil(none)
+    assert.equal("closed", err.code)
+  end)
+
+  for status, code in pairs({ [400] = "invalid", [401] = "invalid", [404] = "not_found",
+    [408] = "timeout", [422] = "invalid", [503] = "exhausted", [500] = "internal" }) do
+    it(("makes %s of HTTP %d"):format(code, status), function()
+      answer = { status = status, body = '{"detail":"because"}' }
+      local none, err = manager:execute_tool_in_pool("x")
+      assert.is_nil(none)
+      assert.equal(code, err.code)
+      assert.equal(("because (HTTP %d)"):format(status), err.message)
+    end)
+  end
+
+  it("believes a code that the server names", function()
+    answer = { status = 500, body = '{"detail":"gone","code":"lost"}' }
+    local _, err = manager:execute_tool_in_pool("x")
+    assert.equal("lost", err.code)
+    answer = { status = 422, body = '{"detail":[{"msg":"bad"}]}' }
+    _, err = manager:execute_tool_in_pool("x")
+    assert.matches('[{"msg":"bad"}]', err.message, 1, true)
+  end)
+
+  it("passes on that the server cannot be reached, and says what is no JSON", function()
+    answer = function()
+      return nil, core.error("unavailable", "connection refused")
+    end
+    local none, err = manager:get_stats()
+    assert.is_nil(none)
+    assert.equal("unavailable", err.code)
+    answer = { status = 200, body = "<html>" }
+    none, err = manager:get_stats()
+    assert.is_nil(none)
+    assert.equal("protocol", err.code)
+  end)
+
+  it("checks what it is given", function()
+    local none, err = enclave.manager{ base_url = "host:8000" }
+    assert.is_nil(none)
+    assert.equal("invalid", err.code)
+    assert.is_false((pcall(enclave.manager, { base_url = "http://x", docker_host = "y" })))
+    assert.is_false((pcall(manager.execute_tool_in_pool, manager, "x", "y")))
+    assert.is_nil((manager:execute_tool_in_pool("x", {}, -1)))
+    assert.equal(0, #requests)
+  end)
+end)
+
+describe("tar", function()
+  local support = require "spec.support"
+  local tar = require "enclave.tar"
+
+  it("is what tar reads", function()
+    local folder = support.folder()
+    finally(function()
+      folder:remove()
+    end)
+    local long = ("n"):rep(120)
+    os.execute(("mkdir -p '%s/sub'"):format(folder.path))
+    folder:write("sub/a.txt", "alpha")
+    folder:write("empty", "")
+    folder:write(long, ("x"):rep(1000))
+    local archive = folder:write("../" .. folder.path:match("[^/]*$") .. ".tar",
+      assert(tar.pack(folder.path)))
+    local pipe = io.popen(("tar tf '%s' | sort; tar xOf '%s' sub/a.txt"):format(archive, archive))
+    local output = pipe:read("a")
+    pipe:close()
+    os.remove(archive)
+    assert.equal(("empty\n%s\nsub/\nsub/a.txt\nalpha"):format(long), output)
+    assert.is_nil((tar.pack("/nowhere/at/all")))
+  end)
+end)
