@@ -43,7 +43,8 @@ void enc_engine_pool_close(struct enc_engine *engine,
                            void (*done)(void *data),
                            void *data);
 
-/* A sandbox of its own: prepares the driver, creates it, done once it is ready or not. */
+/* A sandbox of its own: prepares the driver, creates it, done once it is ready or not. When it
+ * dies later it is removed by itself; enc_engine_sandbox_on_gone tells. */
 struct enc_creation;
 struct enc_creation *enc_engine_sandbox(struct enc_engine *engine,
                                         struct enc_host *host,
@@ -58,7 +59,8 @@ struct enc_creation *enc_engine_sandbox(struct enc_engine *engine,
 void enc_creation_cancel(struct enc_creation *creation);
 
 /* Watches the life of a sandbox that enc_engine_sandbox made: called once, just before
- * its pointer becomes invalid. */
+ * its pointer becomes invalid. One watcher: a second call takes the place of the first,
+ * NULL ends it. */
 void enc_engine_sandbox_on_gone(struct enc_engine *engine,
                                 struct enc_sandbox *sandbox,
                                 void (*on_gone)(void *data),
@@ -69,8 +71,8 @@ void enc_engine_sandbox_remove(struct enc_engine *engine,
                                void (*done)(void *data),
                                void *data);
 
-/* Closes every pool and sandbox, in parallel; done when the last is gone. Refuses new
- * ones at once. */
+/* Closes every pool and sandbox, in parallel; done (may be NULL) when the last is gone.
+ * Refuses new ones at once; creations under way end with CANCELLED. */
 void enc_engine_close(struct enc_engine *engine, void (*done)(void *data), void *data);
 
 /* As enc_engine_close, turning the loop for at most limit; then frees everything, with

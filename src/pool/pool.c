@@ -9,14 +9,14 @@
 
 void enc_pool_kick(struct enc_pool *pool) {
     if (!pool->work.slot && !pool->closed)
-        enc_timer_start(pool->host->loop, &pool->work, 0);
+        enc_timer_start(pool->loop, &pool->work, 0);
 }
 
 /* ---- waiters ----------------------------------------------------------------------- */
 
 static void leave_queue(struct enc_waiter *waiter) {
     struct enc_pool *pool = waiter->pool;
-    enc_timer_stop(pool->host->loop, &waiter->timer);
+    enc_timer_stop(pool->loop, &waiter->timer);
     enc_list_remove(&waiter->in_queue);
     waiter->pool = NULL;
     pool->waiting--;
@@ -122,7 +122,7 @@ int enc_pool_acquire(struct enc_pool *pool,
                         pool->name);
     }
     waiter->timer.fire = on_deadline;
-    if (enc_timer_start(pool->host->loop, &waiter->timer, deadline) < 0)
+    if (enc_timer_start(pool->loop, &waiter->timer, deadline) < 0)
         return enc_fail_nomem(err, op);
     waiter->since_ns = now;
     waiter->pool = pool;
@@ -158,7 +158,7 @@ static void on_reset(void *data,
         return;
     if (err) {
         pool->totals.reset_failed++;
-        enc_log(pool->host->log,
+        enc_log(pool->log,
                 ENC_LOG_WARN,
                 "pool %s: sandbox %s could not be cleaned and is replaced: %s",
                 pool->name,
@@ -184,7 +184,7 @@ void enc_pool_release(struct enc_pool *pool, struct enc_sandbox *sandbox, const 
     struct enc_slot *slot = sandbox->data;
     if (slot->state != ENC_SLOT_BUSY && slot->state != ENC_SLOT_LOST) {
         if (!pool->closing)
-            enc_log(pool->host->log,
+            enc_log(pool->log,
                     ENC_LOG_ERROR,
                     "pool %s: sandbox %s was given back twice; the second time is ignored",
                     pool->name,
@@ -217,13 +217,13 @@ static void cancelled(const struct enc_pool *pool, struct enclave_error *err) {
 void enc_pool_close(struct enc_pool *pool, void (*done)(void *data), void *data) {
     struct enclave_error err;
     if (pool->closing) {
-        enc_log(pool->host->log, ENC_LOG_ERROR, "pool %s is closed already", pool->name);
+        enc_log(pool->log, ENC_LOG_ERROR, "pool %s is closed already", pool->name);
         return;
     }
     pool->closing = true;
     pool->close_done = done;
     pool->close_data = data;
-    enc_timer_stop(pool->host->loop, &pool->shrink);
+    enc_timer_stop(pool->loop, &pool->shrink);
     enc_pool_stop_making(pool);
     cancelled(pool, &err);
     ENC_LIST_FOR_EACH_SAFE(at, &pool->sandboxes) {
@@ -256,7 +256,7 @@ static void work(struct enc_timer *timer) {
     cancelled(pool, &err);
     enc_pool_refuse(pool, &err);
     if (enc_list_empty(&pool->sandboxes)) {
-        enc_timer_stop(pool->host->loop, &pool->work);
+        enc_timer_stop(pool->loop, &pool->work);
         pool->closed = true;
         if (pool->close_done)
             pool->close_done(pool->close_data); /* last: it may free the pool */
@@ -306,6 +306,8 @@ struct enc_pool *enc_pool_new(struct enc_host *host,
     snprintf(pool->name, sizeof pool->name, "%s", pool->options.name);
     pool->options.name = pool->name;
     pool->host = host;
+    pool->loop = host->loop;
+    pool->log = host->log;
     pool->config = enc_config_ref(config);
     if (hooks)
         pool->hooks = *hooks;
@@ -327,7 +329,7 @@ void enc_pool_free(struct enc_pool *pool) {
     if (!pool)
         return;
     if (!pool->closed) {
-        enc_log(pool->host->log, ENC_LOG_ERROR, "pool %s is freed before it closed", pool->name);
+        enc_log(pool->log, ENC_LOG_ERROR, "pool %s is freed before it closed", pool->name);
         return;
     }
     enc_config_unref(pool->config);

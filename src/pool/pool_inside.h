@@ -49,6 +49,8 @@ struct enc_totals {
 
 struct enc_pool {
     struct enc_host *host;
+    struct enc_loop *loop; /* the host's; an abandoned pool may outlive the host by a turn */
+    const struct enc_log *log;
     struct enc_config *config;
     struct enc_pool_options options; /* with its defaults filled in */
     char name[64];

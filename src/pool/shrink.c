@@ -18,7 +18,7 @@ void enc_pool_note_idle(struct enc_pool *pool) {
         return;
     for (unsigned i = 0; i < ENC_SHRINK_STEPS; i++)
         pool->low[i] = 0; /* nothing is known yet */
-    enc_timer_start(pool->host->loop, &pool->shrink, next_step(pool));
+    enc_timer_start(pool->loop, &pool->shrink, next_step(pool));
 }
 
 void enc_pool_shrink(struct enc_timer *timer) {
@@ -31,7 +31,7 @@ void enc_pool_shrink(struct enc_timer *timer) {
         return;
     if (spare > live - pool->options.size)
         spare = live - pool->options.size;
-    enc_timer_start(pool->host->loop, timer, next_step(pool));
+    enc_timer_start(pool->loop, timer, next_step(pool));
     for (unsigned i = 0; i < ENC_SHRINK_STEPS; i++)
         pool->low[i] = pool->low[i] > spare ? pool->low[i] - spare : 0;
     for (unsigned i = 0; i < spare; i++)

@@ -21,7 +21,7 @@ void enc_slot_set(struct enc_slot *slot, enum enc_slot_state state) {
 
 static void on_goodbye_limit(struct enc_timer *timer) {
     struct enc_slot *slot = ENC_CONTAINER_OF(timer, struct enc_slot, goodbye);
-    enc_log(slot->pool->host->log,
+    enc_log(slot->pool->log,
             ENC_LOG_WARN,
             "pool %s: the hook of sandbox %s took too long",
             slot->pool->name,
@@ -45,7 +45,7 @@ struct enc_slot *enc_slot_new(struct enc_pool *pool) {
 void enc_slot_free(struct enc_slot *slot) {
     slot->pool->count[slot->state]--;
     enc_list_remove(&slot->in_queue);
-    enc_timer_stop(slot->pool->host->loop, &slot->goodbye);
+    enc_timer_stop(slot->pool->loop, &slot->goodbye);
     free(slot);
 }
 
@@ -59,7 +59,7 @@ void enc_slot_offer(struct enc_slot *slot) {
 void enc_slot_destroy(struct enc_slot *slot) {
     if (slot->state == ENC_SLOT_GOING)
         return;
-    enc_timer_stop(slot->pool->host->loop, &slot->goodbye);
+    enc_timer_stop(slot->pool->loop, &slot->goodbye);
     enc_slot_set(slot, ENC_SLOT_GOING);
     enc_sandbox_destroy(slot->sandbox, NULL);
     enc_pool_kick(slot->pool);
@@ -83,7 +83,7 @@ void enc_slot_retire(struct enc_slot *slot, const char *reason) {
         return;
     snprintf(slot->reason, sizeof slot->reason, "%s", reason);
     count_reason(pool, slot->reason);
-    enc_log(pool->host->log,
+    enc_log(pool->log,
             ENC_LOG_DEBUG,
             "pool %s: sandbox %s leaves: %s",
             pool->name,
@@ -103,7 +103,7 @@ void enc_pool_tell_leaving(struct enc_pool *pool) {
     while ((at = pool->leaving.next) != &pool->leaving) {
         struct enc_slot *slot = ENC_CONTAINER_OF(at, struct enc_slot, in_queue);
         enc_slot_set(slot, ENC_SLOT_TOLD);
-        if (enc_timer_start(pool->host->loop, &slot->goodbye, enc_deadline_in(GOODBYE_LIMIT)) < 0)
+        if (enc_timer_start(pool->loop, &slot->goodbye, enc_deadline_in(GOODBYE_LIMIT)) < 0)
             enc_slot_destroy(slot);
         else
             pool->hooks.retiring(pool->data, pool, slot->sandbox, slot->reason);

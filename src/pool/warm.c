@@ -32,9 +32,9 @@ void enc_pool_failed(struct enc_pool *pool, const struct enclave_error *err) {
             delay *= 2;
         pool->failures++;
         delay = delay < RETRY_LONG ? delay : RETRY_LONG;
-        enc_timer_start(pool->host->loop, &pool->retry, enc_deadline_in(jitter(pool, delay)));
+        enc_timer_start(pool->loop, &pool->retry, enc_deadline_in(jitter(pool, delay)));
     }
-    enc_log(pool->host->log,
+    enc_log(pool->log,
             pool->failures > 1 ? ENC_LOG_DEBUG : ENC_LOG_WARN,
             "pool %s: no new sandbox: %s",
             pool->name,
@@ -44,7 +44,7 @@ void enc_pool_failed(struct enc_pool *pool, const struct enclave_error *err) {
     if (!coming && permanent) {
         pool->resting = true;
         pool->prepared = false; /* the image may be pulled meanwhile */
-        enc_timer_stop(pool->host->loop, &pool->retry);
+        enc_timer_stop(pool->loop, &pool->retry);
     }
     if (!coming && (permanent || !pool->ever_up)) {
         pool->refuse = true;
@@ -206,7 +206,7 @@ void enc_pool_created(struct enc_slot *slot, const struct enclave_error *err) {
 }
 
 void enc_pool_stop_making(struct enc_pool *pool) {
-    enc_timer_stop(pool->host->loop, &pool->retry);
+    enc_timer_stop(pool->loop, &pool->retry);
     if (pool->preparing)
         pool->host->driver->prepare_cancel(pool->preparing);
     pool->preparing = NULL;
@@ -242,7 +242,7 @@ void enc_pool_warm(struct enc_pool *pool,
             pool->warm.left--;
         }
     }
-    enc_timer_stop(pool->host->loop, &pool->retry); /* whoever asks need not wait */
+    enc_timer_stop(pool->loop, &pool->retry); /* whoever asks need not wait */
     enc_pool_kick(pool);
 }
 

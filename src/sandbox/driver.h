@@ -39,7 +39,9 @@ struct enc_driver {
                              const char *owner,
                              json_t *options,
                              struct enclave_error *err);
-    /* All its sandboxes are gone. Frees it. */
+    /* Frees it. All its sandboxes are gone, or the engine has waited long enough for that
+     * (all are being destroyed): then what is pending is dropped, and enc_sandbox_gone is
+     * called for each that is left. */
     void (*close)(struct enc_host *host);
 
     /* Makes ready what sandboxes of this config share (reach the daemon, pull the

@@ -120,6 +120,7 @@ static struct enc_host *fake_open(struct enc_loop *loop,
     }
     host->base = (struct enc_host){.driver = &enc_driver_fake, .loop = loop, .log = log};
     snprintf(host->base.owner, sizeof host->base.owner, "%s", owner);
+    enc_list_init(&host->sandboxes);
     host->options.fail_code = ENCLAVE_UNAVAILABLE;
     snprintf(host->options.fail_message, sizeof host->options.fail_message, "it was told to fail");
     const char *name;
@@ -137,8 +138,20 @@ static struct enc_host *fake_open(struct enc_loop *loop,
     return &host->base;
 }
 
+static void forget(struct enc_fake_sandbox *fake) {
+    struct enc_sandbox *sandbox = fake->sandbox;
+    enc_timer_stop(sandbox->host->loop, &fake->timer);
+    enc_list_remove(&fake->in_host);
+    enc_sandbox_gone(sandbox); /* closes its channel, which still needs the rest */
+    enc_fake_clear(fake);
+    free(fake);
+}
+
 static void fake_close(struct enc_host *base) {
-    free(ENC_CONTAINER_OF(base, struct enc_fake_host, base));
+    struct enc_fake_host *host = ENC_CONTAINER_OF(base, struct enc_fake_host, base);
+    while (!enc_list_empty(&host->sandboxes))
+        forget(ENC_CONTAINER_OF(host->sandboxes.next, struct enc_fake_sandbox, in_host));
+    free(host);
 }
 
 /* ---- preparing --------------------------------------------------------------------- */
@@ -225,6 +238,7 @@ static void fake_create(struct enc_host *base, struct enc_sandbox *sandbox) {
     }
     fake->sandbox = sandbox;
     enc_list_init(&fake->files);
+    enc_list_push_back(&host->sandboxes, &fake->in_host);
     sandbox->driver_state = fake;
     fake->timer.fire = on_created;
     enc_deadline at = host->options.never_ready ? ENC_NEVER : enc_fake_in(host->options.create_ms);
@@ -232,11 +246,7 @@ static void fake_create(struct enc_host *base, struct enc_sandbox *sandbox) {
 }
 
 static void on_destroyed(struct enc_timer *timer) {
-    struct enc_fake_sandbox *fake = ENC_CONTAINER_OF(timer, struct enc_fake_sandbox, timer);
-    struct enc_sandbox *sandbox = fake->sandbox;
-    enc_fake_clear(fake);
-    free(fake);
-    enc_sandbox_gone(sandbox);
+    forget(ENC_CONTAINER_OF(timer, struct enc_fake_sandbox, timer));
 }
 
 static void fake_destroy(struct enc_sandbox *sandbox) {

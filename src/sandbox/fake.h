@@ -22,7 +22,8 @@ struct enc_fake_options {
 struct enc_fake_host {
     struct enc_host base;
     struct enc_fake_options options;
-    unsigned creates, resets; /* how many were begun */
+    unsigned creates, resets;  /* how many were begun */
+    struct enc_list sandboxes; /* of enc_fake_sandbox */
 };
 
 struct enc_fake_file {
@@ -36,6 +37,7 @@ struct enc_fake_file {
 /* sandbox->driver_state; also serves as the channel's. */
 struct enc_fake_sandbox {
     struct enc_sandbox *sandbox;
+    struct enc_list in_host;
     struct enc_timer timer; /* create, reset or destroy, one after the other */
     struct enc_list files;
     unsigned runs;
