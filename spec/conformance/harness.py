@@ -84,7 +84,7 @@ def pack_job(path, argv, env, cwd, uid, gid, limits=()):
     strings = [path, cwd, *argv, *(k + "=" + v for k, v in env.items())]
     tail = b"".join(os.fsencode(s) + b"\0" for s in strings)
     head = struct.pack("=III32I", uid, gid, 0, *[0] * 32)
-    head += struct.pack("=III", 0o022, 0, len(limits))
+    head += struct.pack("=II", 0, len(limits)) + b"\0" * 4
     for number in range(8):
         row = limits[number] if number < len(limits) else (0, 0, 0)
         head += struct.pack("=IIQQ", row[0], 0, row[1], row[2])
@@ -105,16 +105,17 @@ class Warm:
         if python:
             self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             archive = memory_file("server", server_zip())
-            null = [os.pipe() for _ in range(3)]
-            fds = [null[0][0], null[1][1], 2, theirs.fileno(), self.entry, archive]
+            # As the agent does: no file at 0, pipes at 1 and 2.
+            null = os.open("/dev/null", os.O_RDWR)
+            pipe = os.pipe()
+            fds = [null, pipe[1], pipe[1], theirs.fileno(), self.entry, archive]
             vars = dict(self.env, HOME="/nonexistent", PYTHONPATH="/proc/self/fd/5",
                         ENCLAVE_PRELOAD=preload)
             self.pid = start(python, ["python3", MARK], vars, fds)
             theirs.close()
             os.close(archive)
-            for pair in null:
-                for fd in pair:
-                    os.close(fd)
+            for fd in (null, *pipe):
+                os.close(fd)
             self.hello = self.control.recv(1000).decode()
             if not self.hello.startswith("ready"):
                 raise RuntimeError("no server: %r" % self.hello)

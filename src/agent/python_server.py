@@ -645,6 +645,7 @@ class Server:
     def become(self, path, arguments, variables):
         """Turns this process into what `python3 ARGUMENTS` would be by now."""
         self.take_environment(variables)
+        self.take_input()
         if self.differs(self.preloads.base["site"]) or not self.rename(arguments[1]):
             self.posix.execve(path, arguments, self.posix.environ)
         names = [self.decode(each) for each in arguments]
@@ -681,6 +682,18 @@ class Server:
             posix.environ.update(data)
         if b"TZ" in data:
             self.preloads.base["time"].tzset()
+
+    def take_input(self):
+        """sys.stdin was made for no file; a pipe is not like that."""
+        posix = self.posix
+        if posix.fstat(0).st_mode & 0o170000 != 0o010000:
+            return
+        old, io = sys.stdin, self.preloads.base["io"]
+        buffer = io.open(0, "rb", -1, closefd=False)
+        buffer.raw.name = "<stdin>"
+        new = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n")
+        new.mode = "r"
+        sys.stdin = sys.__stdin__ = new
 
     def differs(self, site):
         """Whether a fresh interpreter would have another module path."""

@@ -10,57 +10,46 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "list.h"
 #include "loop.h"
 #include "spawn.h"
 #include "tree.h"
 
 struct warm;
 
-/* The texts are copied. */
+/* All is copied. */
 struct warm_settings {
     const char *const *names;   /* "python3", "sh", …: argv[0] of the runs to be served */
     const char *const *preload; /* modules for Python; NULL: the default list */
     const char *const *env;     /* of runs, as far as it is known: PATH and the locale count */
-    /* An interpreter came up, or is given up: reason says why ("" when it is up). */
+    /* An interpreter came up (reason is its version), or was given up (why). */
     void (*changed)(void *owner, const char *name, bool up, const char *reason);
     void *owner;
 };
 
 /* Starts the interpreters; they come up later. NULL: errno. */
 struct warm *warm_new(struct loop *loop, struct tree *tree, const struct warm_settings *settings);
-/* Ends them. Claims are gone without a word. NULL is fine. */
+/* Ends them. NULL is fine. */
 void warm_free(struct warm *warm);
 
 /* Whether every interpreter has come up or was given up. */
 bool warm_settled(const struct warm *warm);
 
-/* A run that waits for its process; embedded in the run, zero-initialised. */
-struct warm_claim {
-    struct warm_child *child; /* NULL: nothing is claimed */
-    /* pid > 0: it is the agent's child and begins now, as if spawn_program had returned.
-     * 0: nothing was started, run it cold. -1: error, as of spawn_program. */
-    void (*done)(struct warm_claim *claim, pid_t pid, const struct spawn_error *error);
-};
+/* In place of spawn_program: the program in a process that was waiting, or that is forked
+ * now; answers within a tenth of a second, as a rule of a millisecond. The name is an
+ * interpreter's and need not be that of argv[0]. 0: nothing was started, run it cold. */
+pid_t warm_spawn(struct warm *warm,
+                 const char *name,
+                 const struct spawn *spec,
+                 struct spawn_error *error);
 
-/* Hands the program to a warm process. True: done follows, from the loop; until then the
- * caller keeps its descriptors. False: run it cold. */
-bool warm_start(struct warm *warm,
-                const char *name,
-                const struct spawn *spec,
-                struct warm_claim *claim);
-/* Whatever the claim was to become is killed; done is not called. */
-void warm_cancel(struct warm *warm, struct warm_claim *claim);
-
-/* Nothing runs now: the time to get a process ready ahead. */
+/* Nothing runs and nothing is being reset: the time to get processes ready ahead. */
 void warm_idle(struct warm *warm);
 
-/* Whether a fork was asked for that has not shown itself: its process is not known to the
- * tree yet and a reset would kill it (harmless, but it would be counted). It shows within
- * milliseconds. */
+/* Whether a process was asked for that has not shown itself, which it does within
+ * milliseconds: the tree does not know it yet, and a reset would kill and count it. */
 bool warm_forking(const struct warm *warm);
 
-/* Everything warm is killed and started anew: when a run had the agent's own user. */
+/* Everything warm is killed and started anew: after a run that had the agent's own user. */
 void warm_restart(struct warm *warm);
 
 #endif

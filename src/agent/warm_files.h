@@ -1,6 +1,6 @@
 /* warm_files.h - the files that warm processes load, carried inside the agent: they need
  * no place in the image. Built with the assembler's search path (-Wa,-I) holding
- * src/agent and the folder of warm_entry.so, which is src/agent/entry/*.c linked as a
+ * src/agent and the folder of warm_entry.so, which is all of src/agent/entry linked as a
  * shared library without a C library. */
 #ifndef AGENT_WARM_FILES_H
 #define AGENT_WARM_FILES_H

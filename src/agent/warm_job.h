@@ -29,7 +29,6 @@ struct warm_job {
     uint32_t gid;
     uint32_t group_count;
     uint32_t groups[WARM_GROUPS_MAX];
-    uint32_t file_mask;
     uint32_t behind; /* at a run's priority and OOM score, not the agent's */
     uint32_t limit_count;
     struct {

@@ -130,7 +130,6 @@ static void set_oom_score(void) {
 static long drop(const struct warm_job *job) {
     long failed;
     sys3(SYS_setsid_, 0, 0, 0); /* fails in one that has its own already */
-    sys3(SYS_umask_, job->file_mask, 0, 0);
     if (job->behind) { /* the first to be killed, and behind the agent's timers */
         const int priority = 0;
         set_oom_score();

@@ -71,7 +71,6 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_recvmsg_         __NR_recvmsg
 #define SYS_exit_group_      __NR_exit_group
 #define SYS_setsid_          __NR_setsid
-#define SYS_umask_           __NR_umask
 #define SYS_sched_setscheduler_ __NR_sched_setscheduler
 #define SYS_prlimit64_       __NR_prlimit64
 #define SYS_setgroups_       __NR_setgroups

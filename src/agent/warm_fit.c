@@ -1,0 +1,117 @@
+/* Which runs a warm process can serve. It has started already: what acts on a program
+ * while it starts - its environment in parts, its limits in parts - must be as it was. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "warm_kind.h"
+
+const char *warm_variable(const char *const *env, const char *name) {
+    size_t length = strlen(name);
+    for (; env && *env; env++) {
+        if (strncmp(*env, name, length) == 0 && (*env)[length] == '=')
+            return *env + length + 1;
+    }
+    return NULL;
+}
+
+bool warm_find(const char *name, const char *path, char *found, size_t size) {
+    struct stat info;
+    if (strchr(name, '/'))
+        return (size_t)snprintf(found, size, "%s", name) < size && access(found, X_OK) == 0;
+    for (const char *at = path; at;) {
+        const char *end = strchr(at, ':');
+        size_t length = end ? (size_t)(end - at) : strlen(at);
+        if (length > 0 && length + strlen(name) + 2 <= size) {
+            snprintf(found, size, "%.*s/%s", (int)length, at, name);
+            if (stat(found, &info) == 0 && S_ISREG(info.st_mode) && access(found, X_OK) == 0)
+                return true;
+        }
+        at = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+static bool starts_with(const char *text, const char *start) {
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool is_locale(const char *variable) {
+    return starts_with(variable, "LC_") || starts_with(variable, "LANG=") ||
+           starts_with(variable, "LANGUAGE=");
+}
+
+/* Variables that the dynamic linker, the C library or a preloaded module has read. */
+static bool is_early(const char *variable, bool is_python) {
+    static const char *const any[] = {"LD_", "MALLOC_", "GLIBC_TUNABLES=", NULL};
+    static const char *const python[] = {"PYTHON",    "LOCPATH=", "NLSPATH=",  "OPENSSL_",
+                                         "SSL_",      "OMP_",     "OPENBLAS_", "MKL_",
+                                         "BLIS_",     "NUMEXPR_", "KMP_",      "GOMP_",
+                                         "GCONV_PATH=", "__PYVENV", NULL};
+    for (const char *const *each = any; *each; each++)
+        if (starts_with(variable, *each))
+            return true;
+    for (const char *const *each = python; is_python && *each; each++)
+        if (starts_with(variable, *each))
+            return true;
+    return false;
+}
+
+static bool same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Every locale variable of one environment is in the other. */
+static bool locale_within(const char *const *env, const char *const *other) {
+    char name[64];
+    for (; env && *env; env++) {
+        if (!is_locale(*env))
+            continue;
+        size_t length = strcspn(*env, "=");
+        if (length >= sizeof name)
+            return false;
+        memcpy(name, *env, length);
+        name[length] = '\0';
+        if (!same(*env + length + 1, warm_variable(other, name)))
+            return false;
+    }
+    return true;
+}
+
+static bool is_pipe(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
+}
+
+static bool is_null(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISCHR(info.st_mode);
+}
+
+static bool arguments_fit(const struct warm_kind *kind, const char *const *argv) {
+    if (strcmp(argv[0], kind->name) != 0 || !argv[1])
+        return false;
+    if (kind->is_python) /* a script; an option is the interpreter's business from its start */
+        return argv[1][0] != '\0' && argv[1][0] != '-';
+    return strcmp(argv[1], "-c") == 0 && argv[2] && !argv[3];
+}
+
+bool warm_fits(const struct warm_kind *kind, const struct spawn *spec) {
+    const char *const *theirs = (const char *const *)kind->warm->env;
+    if (!arguments_fit(kind, spec->argv) || spec->extra_count > 0 || spec->keep_caps ||
+        spec->limits.stack_bytes > 0)
+        return false;
+    if (!same(warm_variable(spec->env, "PATH"), kind->warm->path))
+        return false;
+    for (const char *const *each = spec->env; each && *each; each++) {
+        const char *equals = strchr(*each, '=');
+        if (!equals || equals == *each || is_early(*each, kind->is_python))
+            return false;
+    }
+    if (!kind->is_python)
+        return true;
+    return warm_variable(spec->env, "HOME") && locale_within(spec->env, theirs) &&
+           locale_within(theirs, spec->env) && (is_pipe(spec->in) || is_null(spec->in)) &&
+           is_pipe(spec->out) && is_pipe(spec->err);
+}
