@@ -39,7 +39,8 @@ struct l_core {
     struct enc_list latches;     /* struct l_latch */
     struct enc_timer close_timer;
     enc_deadline close_by;
-    int on_log; /* registry reference of the Lua function, or LUA_NOREF */
+    struct l_core **watch; /* a host program's pointer to this */
+    int on_log;            /* registry reference of the Lua function, or LUA_NOREF */
 };
 
 /* The core behind a function of the module: its first upvalue. */

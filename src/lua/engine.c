@@ -102,6 +102,14 @@ void enc_lua_interrupt(struct l_core *core) {
     core->interrupted = 1;
 }
 
+lua_State *enc_lua_current(struct l_core *core) {
+    return core->current;
+}
+
+void enc_lua_watch(struct l_core **core) {
+    (*core)->watch = core;
+}
+
 /* ---- closing ---------------------------------------------------------------------------- */
 
 static void close_late(struct enc_timer *timer) {
@@ -121,6 +129,13 @@ static void drop_calls(struct l_core *core) {
         struct l_call *call = ENC_CONTAINER_OF(first, struct l_call, in_calls);
         call->drop(call);
     }
+}
+
+static void begin(struct l_core *core) {
+    core->closing = true;
+    core->close_by = enc_deadline_in(CLOSE_LIMIT);
+    if (core->watch)
+        *core->watch = NULL;
 }
 
 /* Pools and sandboxes of this state are removed; when the engine is the host program's it
@@ -149,8 +164,7 @@ static void close_engine(struct l_core *core) {
 void l_close(lua_State *L, struct l_core *core) {
     if (core->closing)
         return;
-    core->closing = true;
-    core->close_by = enc_deadline_in(CLOSE_LIMIT);
+    begin(core);
     core->close_timer.fire = close_late;
     if (core->engine)
         enc_timer_start(l_loop(core), &core->close_timer, core->close_by);
@@ -159,6 +173,7 @@ void l_close(lua_State *L, struct l_core *core) {
         l_task_log_failures(L, core);
         l_run_calls(L, core);
         core->on_log = LUA_NOREF;
+        drop_calls(core); /* answers hooks that will not run any more */
         close_engine(core);
     }
     core->closed = true;
@@ -172,9 +187,9 @@ void enc_lua_close(lua_State *L) {
 void enc_lua_abandon(struct l_core *core) {
     if (core->closing || !core->engine)
         return;
-    core->closing = true;
-    core->close_by = enc_deadline_in(CLOSE_LIMIT);
+    begin(core);
     core->on_log = LUA_NOREF;
+    drop_calls(core);
     close_engine(core);
     core->closed = true;
     drop_calls(core);

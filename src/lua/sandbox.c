@@ -104,9 +104,25 @@ void l_sandboxes_close(struct l_core *core) {
     }
 }
 
+/* One that is shown to a hook may die and go at any time: the pool knows. */
+static bool still_there(struct l_sandbox *self) {
+    if (self->kind != L_SHOWN)
+        return true;
+    if (self->pool && self->pool->pool) {
+        ENC_LIST_FOR_EACH(cursor, enc_pool_sandboxes(self->pool->pool)) {
+            struct enc_sandbox *one = ENC_CONTAINER_OF(cursor, struct enc_sandbox, in_owner);
+            if (one == self->sandbox && strcmp(one->id, self->id) == 0)
+                return true;
+        }
+    }
+    self->end_code = ENCLAVE_LOST;
+    l_sandbox_detach(self, "it has died");
+    return false;
+}
+
 struct l_sandbox *l_sandbox_open(lua_State *L, const char *op, struct enclave_error *err) {
     struct l_sandbox *self = l_self(L, 1, L_SANDBOX, op);
-    if (self->sandbox)
+    if (self->sandbox && still_there(self))
         return self;
     enc_fail(err,
              self->end_code ? self->end_code : ENCLAVE_CLOSED,
@@ -189,7 +205,7 @@ static int sandbox_describe(lua_State *L) {
 
 static int sandbox_status(lua_State *L) {
     struct l_sandbox *self = l_self(L, 1, L_SANDBOX, "sandbox.status");
-    if (self->sandbox)
+    if (self->sandbox && still_there(self))
         lua_pushstring(L, enc_sandbox_state_name(self->sandbox->state));
     else
         lua_pushstring(L, self->end_code == ENCLAVE_LOST ? "error" : "stopped");

@@ -9,10 +9,24 @@
 
 static const char sentinel = 0;
 
+static int yield(lua_State *L, int nresults, lua_KContext context, lua_KFunction k) {
+    return lua_yieldk(L, nresults, context, k);
+}
+
 int l_suspend(lua_State *L, lua_KContext context, lua_KFunction k) {
     luaL_checkstack(L, 1, "wait");
     lua_pushlightuserdata(L, (void *)&sentinel);
-    return lua_yieldk(L, 1, context, k);
+    return yield(L, 1, context, k);
+}
+
+void enc_lua_stop_here(lua_State *L) {
+    struct l_core *core = enc_lua_core(L);
+    if (core->running && core->running->co == L && lua_isyieldable(L)) {
+        lua_sethook(L, NULL, 0, 0); /* its to-be-closed variables will run */
+        yield(L, 0, 0, NULL);
+        return;
+    }
+    luaL_error(L, "interrupted");
 }
 
 static void resume(lua_State *L, struct l_core *core, struct l_task *task) {

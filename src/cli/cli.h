@@ -1,0 +1,37 @@
+/* cli.h - the parts of enclave-lua: the stock interpreter's front on top of the module
+ * enclave.core. Uses the Lua binding; knows nothing of sandboxes. */
+#ifndef ENC_CLI_H
+#define ENC_CLI_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdbool.h>
+
+#include "lua_core.h"
+
+#define CLI_NAME "enclave-lua"
+
+/* main.c: prints the error on the top of the stack, if status is one; gives status. */
+int cli_report(lua_State *L, int status);
+/* Calls the function below nargs arguments as a task; its results stay. */
+int cli_call(lua_State *L, int nargs);
+
+/* paths.c: where the Lua files of Enclave are goes to the front of package.path; pushes that
+ * folder, or nil. environment: whether to look at it. */
+void cli_find_files(lua_State *L, bool environment);
+/* Pushes the file of a subcommand ("serve") in the folder at index, or nil. */
+void cli_find_command(lua_State *L, int folder, const char *word);
+
+/* repl.c */
+void cli_repl(lua_State *L);
+
+/* signals.c: from here on the first SIGINT or SIGTERM stops all tasks and closes all, a second
+ * one ends the process at once. One Lua state per process can have that. */
+int cli_signals_start(lua_State *L, struct enclave_error *err);
+/* Before lua_close. */
+void cli_signals_stop(void);
+/* The one that came, or 0. */
+int cli_signal(void);
+
+#endif

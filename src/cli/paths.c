@@ -1,0 +1,66 @@
+/* Where the Lua files are: next to the executable, in a build tree or installed. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* Pushes the folder if it holds the file, and gives true. */
+static bool push_if(lua_State *L, const char *folder, const char *file) {
+    const char *path = lua_pushfstring(L, "%s/%s", folder, file);
+    bool there = access(path, R_OK) == 0;
+    lua_pop(L, 1);
+    if (there)
+        lua_pushstring(L, folder);
+    return there;
+}
+
+static bool find_near_executable(lua_State *L) {
+    static const char *const places[] = {"../lua", "../../lua", "../share/enclave/lua"};
+    char exe[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (len <= 0)
+        return false;
+    exe[len] = '\0';
+    *strrchr(exe, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const char *folder = lua_pushfstring(L, "%s/%s", exe, places[i]);
+        bool found = push_if(L, folder, "enclave/init.lua");
+        lua_remove(L, found ? -2 : -1);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+void cli_find_files(lua_State *L, bool environment) {
+    const char *given = environment ? getenv("ENCLAVE_LUA_PATH") : NULL;
+    if (given && *given) {
+        lua_pushstring(L, given);
+    } else if (!find_near_executable(L)) {
+        lua_pushnil(L);
+        return;
+    }
+    const char *folder = lua_tostring(L, -1);
+    lua_getglobal(L, LUA_LOADLIBNAME);
+    lua_getfield(L, -1, "path");
+    const char *path = lua_tostring(L, -1);
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, path ? path : "");
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+}
+
+void cli_find_command(lua_State *L, int folder, const char *word) {
+    const char *base = lua_tostring(L, folder);
+    size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (!base || !len || word[len] || access(word, F_OK) == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    const char *path = lua_pushfstring(L, "%s/enclave/cli/%s.lua", base, word);
+    if (access(path, R_OK) != 0) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+}
