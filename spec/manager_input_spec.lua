@@ -42,7 +42,7 @@ describe("a manager", function()
     throws('unknown option "size"', manager.initialize_pool, manager, { size = 2 })
     throws('pool_size: expected a number, got string "2"', manager.initialize_pool, manager,
       { pool_size = "2" })
-    throws("pool_size: expected a number or table, got string", manager.initialize_pool,
+    throws("pool_size: expected a number or a table, got string", manager.initialize_pool,
       manager, "2")
     throws("config: expected a table", manager.initialize_pool, manager, { config = 1 })
     throws("config.tools_config: expected a table", manager.initialize_pool, manager,

@@ -73,7 +73,9 @@ describe("single sandboxes", function()
     none, err = manager:execute_tool(id, "shell_executor", { command = { "true" } })
     assert.is_nil(none)
     assert.equal("lost", err.code)
-    assert.equal("error", manager:get_sandbox_info(id).status)
+    support.eventually(function()
+      return manager:get_sandbox_info(id).status == "error"
+    end, "it is shown as broken")
     assert(manager:delete_sandbox(id))
   end)
 

@@ -24,7 +24,7 @@ local function check(list)
   errors.check(op, "functions", list, "table")
   for key, value in pairs(list) do
     if key == "limit" then
-      if not math.tointeger(value) or value < 1 then
+      if math.type(value) ~= "integer" or value < 1 then
         errors.throw(op, ("limit: expected a whole number, 1 or more, got %s"):format(
           errors.show(value)))
       end

@@ -169,10 +169,10 @@ void enc_sandbox_ready(struct enc_sandbox *sandbox) {
 int enc_sandbox_usable(const struct enc_sandbox *sandbox,
                        const char *op,
                        struct enclave_error *err) {
-    if (sandbox->destroying)
-        return enc_fail(err, ENCLAVE_CLOSED, op, "sandbox %s is closed", sandbox->id);
     if (sandbox->broken)
         return enc_fail(err, ENCLAVE_LOST, op, "sandbox %s has died", sandbox->id);
+    if (sandbox->destroying)
+        return enc_fail(err, ENCLAVE_CLOSED, op, "sandbox %s is closed", sandbox->id);
     if (!sandbox->ready)
         return enc_fail(err, ENCLAVE_INVALID, op, "sandbox %s is not ready yet", sandbox->id);
     if (sandbox->reset_done)
