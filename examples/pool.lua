@@ -7,6 +7,15 @@ local enclave = require "enclave"
 
 local image = os.getenv("ENCLAVE_IMAGE") or "python:3.11-slim"
 
+-- Each step of getting ready, once.
+local shown
+local function show(what)
+  if what ~= shown then
+    shown = what
+    print("  " .. what)
+  end
+end
+
 -- Everything that the manager made is removed when it goes out of scope.
 local manager <close> = assert(enclave.manager())
 
@@ -15,9 +24,7 @@ local ids = assert(manager:initialize_pool{
   pool_size = 2,
   sandbox_type = "docker",
   config = { image = image, tools_config = { python_executor = {} } },
-  progress = function(what, part)
-    io.stderr:write(part ~= "" and ("  %s: %s\n"):format(what, part) or ("  %s\n"):format(what))
-  end,
+  progress = show,
 })
 print(("ready: %s"):format(table.concat(ids, ", ")))
 

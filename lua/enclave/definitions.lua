@@ -78,6 +78,7 @@ end
 ---@field warm string[]
 ---@field execute fun(sandbox: enclave.Sandbox, parameters: table, context: table): any, any
 ---@field path string
+---@field builtin? boolean
 
 ---@param definition table
 ---@param path string
@@ -121,6 +122,7 @@ end
 ---@field on_return? fun(sandbox: enclave.Sandbox, context: table): any, any
 ---@field on_destroy? fun(sandbox: enclave.Sandbox, context: table): any, any
 ---@field path string
+---@field builtin? boolean
 
 ---@param definition table
 ---@param path string

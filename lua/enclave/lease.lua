@@ -1,6 +1,7 @@
 -- A sandbox borrowed for one call: hooks on the way in and out, and its way back exactly once,
--- also when the call is cancelled or throws. The hooks of the way back run in a task of their
--- own, so that the caller has its result without waiting for the cleaning.
+-- also when the call is cancelled or throws. The caller has its result without waiting for the
+-- cleaning: hooks of the way back run in a task of their own, and where there is only the
+-- built-in reset, the pool does the same by itself.
 local core = require "enclave.core"
 local hooks = require "enclave.hooks"
 local sandbox_methods = require "enclave.sandbox"
@@ -64,6 +65,9 @@ function Lease:__close()
   local sandbox, manager = self.sandbox, self.manager
   self.sandbox = nil
   if not sandbox then
+    return
+  elseif manager.registry:only_reset() then
+    sandbox:close()
     return
   end
   local task

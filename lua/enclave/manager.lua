@@ -72,7 +72,7 @@ function manager.new(options)
     returning = {} }, Manager)
 end
 
-local counted = { idle = "idle", busy = "busy", creating = "initializing",
+local counted = { idle = "idle", busy = "busy", resetting = "busy", creating = "initializing",
   retiring = "stopping" }
 
 ---Numbers about pools and sandboxes. Those of the pool "default" are at the top: pool_size,

@@ -19,7 +19,12 @@ local function load_file(file)
   if not definition then
     return nil, problem
   end
-  return definitions[file.kind](definition, file.path)
+  local record
+  record, problem = definitions[file.kind](definition, file.path)
+  if record then
+    record.builtin = file.builtin
+  end
+  return record, problem
 end
 
 -- Tables by name and hooks by event out of the loaded files.
@@ -157,6 +162,13 @@ function Registry:tools()
     list[#list + 1] = self.tools_by_name[name]
   end
   return list
+end
+
+---The pool cleans by itself: there is nothing to run on the way back but the built-in reset.
+---@return boolean
+function Registry:only_reset()
+  local list = self:hooks("on_return")
+  return #list == 0 or #list == 1 and list[1].builtin and list[1].name == "reset"
 end
 
 ---@param event "on_create"|"on_borrow"|"on_return"|"on_destroy"

@@ -10,6 +10,7 @@ local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
 ---@field kind "tool"|"hook"
 ---@field path string a folder of .lua files, or one file
 ---@field optional? boolean it may be missing
+---@field builtin? boolean
 
 local function folder_exists(path)
   local facts = core.stat(path)
@@ -38,8 +39,8 @@ end
 ---@return enclave.PathEntry[]
 function search_path.entries(tools, hooks, warn)
   local entries = {
-    { kind = "tool", path = here .. "/tools" },
-    { kind = "hook", path = here .. "/hooks" },
+    { kind = "tool", path = here .. "/tools", builtin = true },
+    { kind = "hook", path = here .. "/hooks", builtin = true },
   }
   add_environment(entries, warn)
   for _, path in ipairs(tools or {}) do
@@ -63,6 +64,7 @@ end
 ---@field kind "tool"|"hook"
 ---@field path string
 ---@field stamp string changes when the file does
+---@field builtin? boolean
 
 ---All plugin files in the order of the path; hidden ones and other names are left out.
 ---@param entries enclave.PathEntry[]
@@ -70,10 +72,11 @@ end
 ---@return string[] problems
 function search_path.files(entries)
   local files, problems = {}, {}
-  local function add(kind, path)
+  local function add(entry, path)
     local stamp, err = stamp_of(path)
     if stamp then
-      files[#files + 1] = { kind = kind, path = path, stamp = stamp }
+      files[#files + 1] = { kind = entry.kind, builtin = entry.builtin, path = path,
+        stamp = stamp }
     else
       problems[#problems + 1] = ("%s: %s"):format(path, err and err.message or "not found")
     end
@@ -85,11 +88,11 @@ function search_path.files(entries)
         problems[#problems + 1] = ("%s: %s"):format(entry.path, err and err.message or "")
       end
     elseif facts.type ~= "directory" then
-      add(entry.kind, entry.path)
+      add(entry, entry.path)
     else
       for _, item in ipairs(core.scandir(entry.path) or {}) do
         if item.name:find("^[^.].*%.lua$") and item.type ~= "directory" then
-          add(entry.kind, entry.path .. "/" .. item.name)
+          add(entry, entry.path .. "/" .. item.name)
         end
       end
     end

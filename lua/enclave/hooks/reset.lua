@@ -1,6 +1,7 @@
 -- What a borrower left is removed before the next one comes: the work folder and the other
 -- writable places are emptied, everything still running is killed. The last of the hooks, so
--- that what other hooks leave goes too. The pool checks that it was done.
+-- that what other hooks leave goes too. The pool checks that it was done, and does it by itself
+-- when there is no other hook.
 return {
   name = "reset",
   version = "1.0.0",
