@@ -56,10 +56,6 @@ static const char *hint(long number) {
     case EACCES:
     case EPERM:
         return "; this user may not use the socket: run as root or join the group that owns it";
-    case ENOENT:
-        return "; there is no such socket: is the service running, and is the address right?";
-    case ECONNREFUSED:
-        return "; nothing listens there: is the service running, and is the address right?";
     default:
         return "";
     }

@@ -1,0 +1,78 @@
+/* driver_docker.h - what the files of the Docker driver share. Private to them. */
+#ifndef ENC_DRIVER_DOCKER_H
+#define ENC_DRIVER_DOCKER_H
+
+#include "docker.h"
+#include "programs.h"
+#include "sandbox.h"
+
+#define ENC_LABEL_OWNER   "enclave.owner"
+#define ENC_LABEL_VERSION "enclave.version"
+#define ENC_LABEL_POOL    "enclave.pool"
+#define ENC_LABEL_SANDBOX "enclave.sandbox"
+
+#define ENC_DOCKER_LIMIT (60 * ENC_NS_PER_S) /* for one ordinary call */
+
+struct enc_docker_host {
+    struct enc_host base;
+    struct enc_docker *docker;
+    bool swept;
+    struct enc_list boxes; /* in_host */
+};
+
+struct enc_box;
+
+/* What speaks over the attached stream of a container; chosen for each sandbox. */
+struct enc_box_link {
+    const char *name;
+    /* Entrypoint and arguments of the container into its create body. -1: no memory. */
+    int (*describe)(struct enc_box *box, json_t *body);
+    /* The stream is attached and the container runs. */
+    void (*started)(struct enc_box *box);
+    /* What the container's first process wrote. False: the box may be gone. */
+    bool (*feed)(struct enc_box *box, int stream, const char *bytes, size_t len);
+};
+
+extern const struct enc_box_link enc_box_link_exec;
+
+/* One container. */
+struct enc_box {
+    struct enc_list in_host;
+    struct enc_sandbox *sandbox;
+    struct enc_docker_host *host;
+    const struct enc_box_link *link;
+    char id[80];       /* of the container; "" before it is created */
+    const char *stage; /* for messages: what is being done */
+    struct enc_docker_call *call;
+    struct enc_stream *stream; /* attached */
+    struct enc_demux demux;
+    struct enc_buf said; /* what its first process wrote before it was ready */
+    struct enc_timer timer;
+    bool creating, removing;
+    enc_deadline give_up;         /* removal is tried until then */
+    struct enclave_error trouble; /* to be reported on the next turn */
+};
+
+static inline struct enc_docker_host *enc_docker_host_of(struct enc_host *host) {
+    return ENC_CONTAINER_OF(host, struct enc_docker_host, base);
+}
+
+/* It never came up, or died. */
+void enc_box_fail(struct enc_box *box, const struct enclave_error *err);
+
+/* driver_docker_body.c: the body of the create call; a new object, NULL: no memory. */
+json_t *enc_box_body(struct enc_box *box);
+
+/* driver_docker_prepare.c */
+struct enc_prepare *enc_docker_prepare(struct enc_host *host,
+                                       struct enc_config *config,
+                                       enc_progress *progress,
+                                       void (*done)(void *data, const struct enclave_error *err),
+                                       void *data,
+                                       struct enclave_error *err);
+void enc_docker_prepare_cancel(struct enc_prepare *prepare);
+
+/* driver_docker_programs.c */
+extern const struct enc_programs enc_docker_programs;
+
+#endif

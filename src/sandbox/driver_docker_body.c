@@ -1,0 +1,199 @@
+/* The create body: everything that a config asks of Docker. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver_docker.h"
+
+/* What the first process needs to start programs as another user, to end them, and to
+ * clean after them. */
+static const char *const capabilities[] = {
+    "SETUID", "SETGID", "KILL", "SETPCAP", "CHOWN", "DAC_OVERRIDE", "FOWNER"};
+
+#define SHM_SIZE (64 << 20)
+
+static json_t *pair_list(const struct enc_pair *pairs, char between) {
+    json_t *list = json_array();
+    for (; pairs && pairs->name; pairs++) {
+        char *text;
+        if (asprintf(&text, "%s%c%s", pairs->name, between, pairs->value) < 0)
+            break;
+        json_array_append_new(list, json_string(text));
+        free(text);
+    }
+    return list;
+}
+
+static json_t *environment(const struct enc_config *config) {
+    json_t *list = pair_list(config->env, '=');
+    bool has_home = false;
+    for (const struct enc_pair *pair = config->env; pair && pair->name; pair++)
+        has_home |= !strcmp(pair->name, "HOME");
+    if (!has_home)
+        json_array_append_new(list, json_sprintf("HOME=%s", config->working_dir));
+    return list;
+}
+
+/* The work folder belongs to the user of runs, where that user is a number. */
+static json_t *tmpfs(const struct enc_config *config) {
+    json_t *map = json_object();
+    for (const struct enc_pair *pair = config->tmpfs; pair && pair->name; pair++) {
+        unsigned uid, gid = 0;
+        int count = sscanf(config->user, "%u:%u", &uid, &gid);
+        json_t *options;
+        if (!strcmp(pair->name, config->working_dir) && count > 0 && !strstr(pair->value, "uid="))
+            options = json_sprintf("%s%snosuid,nodev,uid=%u,gid=%u,mode=0755",
+                                   pair->value,
+                                   *pair->value ? "," : "",
+                                   uid,
+                                   count > 1 ? gid : 0);
+        else
+            options = json_sprintf("%s%snosuid,nodev", pair->value, *pair->value ? "," : "");
+        json_object_set_new(map, pair->name, options);
+    }
+    return map;
+}
+
+static json_t *mounts(const struct enc_config *config) {
+    json_t *list = json_array();
+    for (const struct enc_volume *volume = config->volumes; volume && volume->source; volume++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:b}",
+                                        "Type",
+                                        volume->source[0] == '/' ? "bind" : "volume",
+                                        "Source",
+                                        volume->source,
+                                        "Target",
+                                        volume->bind,
+                                        "ReadOnly",
+                                        volume->read_only));
+    return list;
+}
+
+static void add_ports(const struct enc_config *config, json_t *body, json_t *host) {
+    json_t *exposed = json_object(), *bindings = json_object();
+    for (const struct enc_port *port = config->ports; port && port->container; port++) {
+        json_object_set_new(exposed, port->container, json_object());
+        json_t *list = json_object_get(bindings, port->container);
+        if (!list && (list = json_array()))
+            json_object_set_new(bindings, port->container, list);
+        char number[16] = "";
+        if (port->host_port)
+            snprintf(number, sizeof number, "%d", port->host_port);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "HostIp", port->host_ip, "HostPort", number));
+    }
+    json_object_set_new(body, "ExposedPorts", exposed);
+    json_object_set_new(host, "PortBindings", bindings);
+}
+
+static json_t *security(const struct enc_config *config) {
+    json_t *list = json_pack("[s]", "no-new-privileges");
+    for (char **option = config->security_opt; option && *option; option++)
+        json_array_append_new(list, json_string(*option));
+    return list;
+}
+
+static void add_capabilities(const struct enc_config *config, json_t *host) {
+    json_t *added = json_array();
+    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+        json_array_append_new(added, json_string(capabilities[i]));
+    for (char **name = config->cap_add; name && *name; name++)
+        json_array_append_new(added, json_string(*name));
+    json_object_set_new(host, "CapDrop", json_pack("[s]", "ALL"));
+    json_object_set_new(host, "CapAdd", added);
+}
+
+static json_t *host_config(const struct enc_config *config) {
+    json_t *host = json_pack(
+        "{s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:b, s:s, s:I, s:{s:s}, s:[{s:s, s:i, s:i}]}",
+        "Memory",
+        (json_int_t)config->memory_bytes,
+        "MemorySwap",
+        (json_int_t)config->memory_bytes,
+        "NanoCpus",
+        (json_int_t)(config->cpus * 1e9),
+        "PidsLimit",
+        (json_int_t)config->pids,
+        "NetworkMode",
+        config->network_enabled ? config->network : "none",
+        "Privileged",
+        config->privileged,
+        "ReadonlyRootfs",
+        config->read_only,
+        "AutoRemove",
+        config->remove_on_exit,
+        "IpcMode",
+        "private",
+        "ShmSize",
+        (json_int_t)SHM_SIZE,
+        "LogConfig",
+        "Type",
+        "none",
+        "Ulimits",
+        "Name",
+        "core",
+        "Soft",
+        0,
+        "Hard",
+        0);
+    if (!host)
+        return NULL;
+    json_object_set_new(host, "Tmpfs", tmpfs(config));
+    json_object_set_new(host, "Mounts", mounts(config));
+    json_object_set_new(host, "SecurityOpt", security(config));
+    json_object_set_new(host, "ExtraHosts", pair_list(config->extra_hosts, ':'));
+    if (config->runtime)
+        json_object_set_new(host, "Runtime", json_string(config->runtime));
+    if (!config->privileged)
+        add_capabilities(config, host);
+    return host;
+}
+
+json_t *enc_box_body(struct enc_box *box) {
+    const struct enc_sandbox *sandbox = box->sandbox;
+    const struct enc_config *config = sandbox->config;
+    json_t *host = host_config(config);
+    json_t *body = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:o,"
+                             " s:{s:s, s:s, s:s, s:s}}",
+                             "Image",
+                             config->image,
+                             "User",
+                             "0:0",
+                             "WorkingDir",
+                             config->working_dir,
+                             "AttachStdin",
+                             1,
+                             "AttachStdout",
+                             1,
+                             "AttachStderr",
+                             1,
+                             "OpenStdin",
+                             1,
+                             "StdinOnce",
+                             1,
+                             "Tty",
+                             0,
+                             "NetworkDisabled",
+                             !config->network_enabled,
+                             "HostConfig",
+                             host,
+                             "Labels",
+                             ENC_LABEL_OWNER,
+                             sandbox->host->owner,
+                             ENC_LABEL_VERSION,
+                             ENCLAVE_VERSION,
+                             ENC_LABEL_POOL,
+                             sandbox->pool,
+                             ENC_LABEL_SANDBOX,
+                             sandbox->id);
+    if (!body)
+        return NULL;
+    json_object_set_new(body, "Env", environment(config));
+    add_ports(config, body, host);
+    if (box->link->describe(box, body)) {
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
