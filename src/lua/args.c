@@ -62,13 +62,17 @@ static int read_seconds(lua_State *L,
     return 0;
 }
 
-int l_read_timeout(
-    lua_State *L, int index, const char *op, enc_deadline *deadline, struct enclave_error *err) {
+int l_read_timeout(lua_State *L,
+                   int index,
+                   const char *op,
+                   const char *name,
+                   enc_deadline *deadline,
+                   struct enclave_error *err) {
     double seconds;
     *deadline = ENC_NEVER;
     if (lua_isnoneornil(L, index))
         return 0;
-    if (read_seconds(L, index, op, "timeout", &seconds, err))
+    if (read_seconds(L, index, op, name, &seconds, err))
         return -1;
     *deadline = enc_deadline_in_seconds(seconds);
     return 0;

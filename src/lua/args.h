@@ -40,8 +40,12 @@ int l_read_fields(lua_State *L,
                   struct enclave_error *err);
 
 /* nil is ENC_NEVER. 0, or -1 with err. */
-int l_read_timeout(
-    lua_State *L, int index, const char *op, enc_deadline *deadline, struct enclave_error *err);
+int l_read_timeout(lua_State *L,
+                   int index,
+                   const char *op,
+                   const char *name,
+                   enc_deadline *deadline,
+                   struct enclave_error *err);
 
 /* Raise. */
 const char *l_check_bytes(lua_State *L, int index, const char *op, const char *name, size_t *len);

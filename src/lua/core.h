@@ -29,7 +29,6 @@ struct l_core {
     struct l_task *running;      /* whose code runs now; NULL: none's */
     lua_State *volatile current; /* the coroutine that the driver resumed last */
     unsigned depth;              /* driver loops inside each other */
-    unsigned runs;               /* core.run inside each other */
     struct enc_list ready;       /* tasks, FIFO */
     struct enc_list tasks;       /* all that have not ended */
     struct enc_list failed;      /* ended with an error that nobody has seen */

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive.h"
 #include "args.h"
 #include "lua_pool.h"
+#include "tar.h"
 
 #define DEFAULT_MAX (64ull * 1024 * 1024)
 

@@ -205,7 +205,7 @@ static int pool_ran(lua_State *L) {
     enc_deadline unused;
     struct l_pool *pool = l_pool_open(L, "pool.ran", &err);
     l_check_type(L, 2, LUA_TNUMBER, "pool.ran", "seconds");
-    if (!pool || l_read_timeout(L, 2, "pool.ran", &unused, &err))
+    if (!pool || l_read_timeout(L, 2, "pool.ran", "seconds", &unused, &err))
         return l_fail(L, &err);
     enc_pool_ran(pool->pool, (uint64_t)(lua_tonumber(L, 2) * 1e9));
     lua_pushboolean(L, true);

@@ -128,7 +128,7 @@ int l_pool_acquire(lua_State *L) {
     enc_deadline deadline;
     lua_settop(L, 2);
     struct l_pool *pool = l_pool_open(L, op, &err);
-    if (!pool || l_read_timeout(L, 2, op, &deadline, &err))
+    if (!pool || l_read_timeout(L, 2, op, "timeout", &deadline, &err))
         return l_fail(L, &err);
     int refused = l_refuse_cancelled(L, core, op);
     if (refused)

@@ -46,7 +46,8 @@ static int run(lua_State *L) {
     struct l_wait *wait = l_new_wait(L, core, sizeof *wait, NULL);
     enc_list_push_back(&task->joiners, &wait->in_source);
     l_await(L, wait, (lua_KContext)wait, run_end);
-    if (!core->running) {
+    if (!core->running) { /* the end of the outermost run */
+        task->seen = true;
         l_task_log_failures(L, core);
         l_run_calls(L, core);
     }
@@ -92,7 +93,7 @@ static int sleep_for(lua_State *L) {
     struct enclave_error err;
     enc_deadline deadline;
     l_check_type(L, 1, LUA_TNUMBER, "sleep", "seconds");
-    if (l_read_timeout(L, 1, "sleep", &deadline, &err))
+    if (l_read_timeout(L, 1, "sleep", "seconds", &deadline, &err))
         return l_fail(L, &err);
     int refused = l_refuse_cancelled(L, core, "sleep");
     if (refused)

@@ -36,6 +36,9 @@ static void resume(lua_State *L, struct l_core *core, struct l_task *task) {
         l_task_kill(L, task);
         return;
     }
+    lua_Debug frame;
+    if (task->started && lua_status(task->co) == LUA_OK && lua_getstack(task->co, 0, &frame))
+        return; /* someone else resumed it by hand and it runs just now */
     if (task->waiting) {
         task->waiting->task = NULL;
         task->waiting = NULL;
@@ -105,7 +108,7 @@ static bool nothing_pending(struct l_core *core) {
 /* NULL, or why the wait is given up. */
 static const char *turn(lua_State *L, struct l_wait *wait, enum enclave_code *code) {
     struct l_core *core = wait->core;
-    bool resumes = core->depth <= MAX_DEPTH;
+    bool shallow = core->depth <= MAX_DEPTH, resumes = shallow && !core->closing;
     *code = ENCLAVE_CANCELLED;
     if (core->interrupted && !core->closing)
         return "interrupted";
@@ -119,7 +122,7 @@ static const char *turn(lua_State *L, struct l_wait *wait, enum enclave_code *co
     bool idle = (!resumes || enc_list_empty(&core->ready)) && enc_list_empty(&core->calls);
     if (idle && nothing_pending(core)) {
         *code = ENCLAVE_INTERNAL;
-        return resumes ? "deadlock: nothing is pending that could end this wait"
+        return shallow ? "deadlock: nothing is pending that could end this wait"
                        : "too many waits inside each other outside of tasks";
     }
     enc_loop_turn(l_loop(core), idle);

@@ -108,7 +108,11 @@ void l_task_ended(lua_State *L, struct l_task *task, int status, int nresults) {
         lua_remove(co, -nresults);
         task->nresults = nresults - 1;
     } else { /* not even the body could catch it: no memory, no C stack, a dead coroutine */
+        lua_checkstack(L, 1);
+        lua_xmove(co, L, 1);
         lua_resetthread(co);
+        lua_settop(co, 0);
+        lua_xmove(L, co, 1);
         task->nresults = 1;
     }
     bool cancelled =
@@ -228,7 +232,7 @@ static int task_join(lua_State *L) {
     struct l_core *core = task->core;
     struct enclave_error err;
     enc_deadline deadline;
-    if (l_read_timeout(L, 2, "task.join", &deadline, &err))
+    if (l_read_timeout(L, 2, "task.join", "timeout", &deadline, &err))
         return l_fail(L, &err);
     if (task->status != L_TASK_RUNNING)
         return outcome(L, task);

@@ -106,8 +106,12 @@ static int woken(lua_State *L, int status, lua_KContext context) {
     lua_KFunction k = wait->k;
     lua_KContext own = wait->context;
     (void)status;
-    if (!wait->done)
+    if (!wait->done) {
+        struct l_task *task = wait->task;
         l_await(L, wait, own, k);
+        if (task)
+            l_task_ready(task); /* the scheduler finds out what became of it */
+    }
     return k(L, LUA_YIELD, own);
 }
 
