@@ -1,8 +1,8 @@
-/* archive.h - many files at once: a tar into a sandbox, a host folder into a tar. The
+/* tar.h - many files at once: a tar into a sandbox, a host folder into a tar. The
  * archive is read here, by libarchive; inside, each entry is put with the rights of
  * the sandbox's user, so nothing in it can reach further than that user. */
-#ifndef ENC_ARCHIVE_H
-#define ENC_ARCHIVE_H
+#ifndef ENC_TAR_H
+#define ENC_TAR_H
 
 #include "sandbox.h"
 
