@@ -54,7 +54,10 @@ for _, channel in ipairs({ "auto", "exec" }) do
     end)
 
     local names = { "-rf", "a b", "'quoted'", '"double"', "$(touch pwned)", "`id`", "new\nline",
-      "ünï", "*", "-", "\\", ";x", "\xff\xfe" }
+      "ünï", "*", "-", "\\", ";x" }
+    if channel ~= "exec" then -- Docker's API takes names as JSON
+      table.insert(names, "\xff\xfe")
+    end
 
     it("work with any file name", function()
       for _, name in ipairs(names) do

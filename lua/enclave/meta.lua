@@ -102,6 +102,11 @@ function Pool:warm(progress) end
 ---@return enclave.Sandbox|nil
 ---@return enclave.Error? err
 function Pool:acquire(timeout) end
+---Counts a finished call for the histogram of runs.
+---@param seconds number
+---@return true|nil
+---@return enclave.Error? err
+function Pool:ran(seconds) end
 ---@return table stats see src/pool/pool.h
 function Pool:stats() end
 ---@return table[] # description of each sandbox

@@ -188,7 +188,9 @@ function Pools:execute_tool_in_pool(tool_name, parameters, options)
   end
   local result
   result, err = execute.run(sandbox, call, held.context, core.now() - started)
-  if err and err.code == "lost" then
+  if result then
+    entry.pool:ran(result.execution_time)
+  elseif err.code == "lost" then
     held:retire("lost")
   end
   return result, err

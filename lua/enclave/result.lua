@@ -61,6 +61,7 @@ end
 function result.from_run(run)
   local why = reason(run)
   local stderr, status = run.stderr or "", "success"
+  local counted = (run.peak_memory or 0) > 0 -- the exec channel cannot know
   local text = stderr ~= "" and stderr or nil
   if run.status == "timeout" or run.status == "cancelled" then
     status = run.status
@@ -79,8 +80,8 @@ function result.from_run(run)
     stdout_total = run.stdout_total,
     stderr_total = run.stderr_total,
     wall = run.wall,
-    cpu = run.user and { user = run.user, system = run.system },
-    peak_memory = run.peak_memory,
+    cpu = counted and { user = run.user, system = run.system } or nil,
+    peak_memory = counted and run.peak_memory or nil,
     oom_killed = run.oom_killed or nil,
     warm = run.warm,
     isolation = run.isolation,

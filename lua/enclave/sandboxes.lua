@@ -4,6 +4,7 @@ local driver = require "enclave.driver"
 local errors = require "enclave.errors"
 local execute = require "enclave.execute"
 local hooks = require "enclave.hooks"
+local json = require "enclave.json"
 local result = require "enclave.result"
 local sandbox_methods = require "enclave.sandbox"
 local toolset = require "enclave.toolset"
@@ -63,6 +64,9 @@ local function not_found(id, op)
   return nil, errors.new("not_found", ("there is no sandbox %s"):format(errors.show(id)), op)
 end
 
+-- What is a list in JSON also when it is empty.
+local lists = { cap_add = true, security_opt = true, preload = true, warm = true, command = true }
+
 -- Facts about a sandbox as callers see them.
 local function info_of(facts, tools, tools_config)
   local info = {}
@@ -76,7 +80,7 @@ local function info_of(facts, tools, tools_config)
   end
   local config = {}
   for key, value in pairs(facts.config or {}) do
-    config[key] = value
+    config[key] = lists[key] and json.array(value) or value
   end
   config.tools_config = tools_config
   info.config = config

@@ -26,7 +26,8 @@ local of_path = { not_found = true, invalid = true, internal = true, docker = tr
 
 local function transfer_failed(path, err)
   if of_path[err.code] then
-    return failed("%s: %s", path, err.message)
+    local named = err.message:find(path, 1, true)
+    return failed("%s", named and err.message or path .. ": " .. err.message)
   end
   return nil, err
 end
@@ -107,7 +108,9 @@ end
 
 -- One letter and the name, ended by a zero byte, for each entry; ends early past the bound.
 local list_script = [[
-case $1 in /*) cd "$1" ;; *) cd "./$1" ;; esac || exit 1
+case $1 in /*) cd "$1" ;; *) cd "./$1" ;; esac 2>/dev/null || {
+  printf '%s: not a folder that can be read\n' "$1" >&2; exit 1
+}
 n=0
 for f in .[!.]* ..?* *; do
   if [ -L "$f" ]; then t=l; elif [ -d "$f" ]; then t=d; elif [ -f "$f" ]; then t=f
