@@ -53,6 +53,13 @@ static bool is_nested(const struct enc_config *config, const char *folder) {
     return false;
 }
 
+bool enc_exec_owns_folder(const struct enc_config *config) {
+    for (const struct enc_pair *pair = config->tmpfs; pair && pair->name; pair++)
+        if (!strcmp(pair->name, config->working_dir))
+            return true;
+    return false;
+}
+
 static int exec_reset(struct enc_sandbox *sandbox, struct enclave_error *err) {
     struct enc_exec *exec = sandbox->channel_state;
     const struct enc_config *config = sandbox->config;
@@ -68,12 +75,9 @@ static int exec_reset(struct enc_sandbox *sandbox, struct enclave_error *err) {
         free(out);
         return enc_fail_nomem(err, "sandbox.reset");
     }
-    /* Only a work folder of the user's own can have been closed to others. */
-    unsigned uid;
-    bool own = sscanf(config->user, "%u", &uid) == 1;
     arguments[count++] = service;
     arguments[count++] = reader;
-    arguments[count++] = own ? "0755" : "0";
+    arguments[count++] = enc_exec_owns_folder(config) ? "0755" : "0";
     arguments[count++] = config->working_dir;
     for (const struct enc_pair *pair = config->tmpfs; pair && pair->name; pair++) {
         arguments[count++] = is_nested(config, pair->name) ? "nested" : "whole";

@@ -14,4 +14,7 @@ int enc_channel_exec_open(struct enc_sandbox *sandbox,
                           int service,
                           struct enclave_error *err);
 
+/* The work folder is the sandbox's own, not a volume: it is the user's, with mode 0755. */
+bool enc_exec_owns_folder(const struct enc_config *config);
+
 #endif

@@ -10,8 +10,10 @@
 #define MAX_SAID 4096
 
 static int exec_describe(struct enc_box *box, json_t *body) {
-    json_t *service = json_array();
-    for (char **word = box->sandbox->config->command; word && *word; word++)
+    const struct enc_config *config = box->sandbox->config;
+    bool ours = enc_exec_owns_folder(config);
+    json_t *service = json_pack("[s,s]", ours ? config->user : "", config->working_dir);
+    for (char **word = config->command; word && *word; word++)
         json_array_append_new(service, json_string(*word));
     json_t *first = json_pack("[s,s,s,s]", "/bin/sh", "-c", ENC_SCRIPT_FIRST, "enclave");
     int rc = service && first ? 0 : -1;

@@ -8,11 +8,15 @@
 #define ENC_EXIT_FOLDER  45 /* it is a folder */
 #define ENC_EXIT_SPECIAL 46 /* a device or the like */
 
-/* The first process of the container, as root; arguments: the service's. It ends when its
- * standard input does: the attached stream, which ends with the engine. Waiting for the
- * reader, the shell also takes in every orphan. A background job has /dev/null as standard
- * input, so the stream goes by another descriptor. */
+/* The first process of the container, as root; arguments: the user that is to own the work
+ * folder ("": it is not ours to give away) and the work folder, then the service's. It ends
+ * when its standard input does: the attached stream, which ends with the engine. Waiting
+ * for the reader, the shell also takes in every orphan. A background job has /dev/null as
+ * standard input, so the stream goes by another descriptor. (A fresh tmpfs has the mode of
+ * the folder under it, and its owner can only be a number: hence chown.) */
 #define ENC_SCRIPT_FIRST                                                                           \
+    "[ -z \"$1\" ] || { chown \"$1\" \"$2\"; chmod 0755 \"$2\"; }\n"                               \
+    "shift 2\n"                                                                                    \
     "exec 3<&0\n"                                                                                  \
     "cat <&3 >/dev/null &\n"                                                                       \
     "reader=$!\n"                                                                                  \
