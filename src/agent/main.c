@@ -22,6 +22,8 @@ static int fail(const char *what) {
 /* Everything that a program inside could otherwise get at or would inherit. */
 static int prepare(struct agent *agent) {
     sigset_t all;
+    for (int each = 1; each < NSIG; each++) /* what the parent ignored, too */
+        signal(each, SIG_DFL);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     umask(022);

@@ -157,7 +157,7 @@ static void execute(const struct spawn *spec) {
     errno = worst;
 }
 
-static _Noreturn void child(const struct spawn *spec, struct spawn_error *error) {
+static _Noreturn void child(const struct spawn *spec, volatile struct spawn_error *error) {
     sigset_t none;
     setsid();
     error->step = SPAWN_IDENTITY;
@@ -179,20 +179,21 @@ static _Noreturn void child(const struct spawn *spec, struct spawn_error *error)
 }
 
 pid_t spawn_program(const struct spawn *spec, struct spawn_error *error) {
-    struct spawn_error result = {SPAWN_OK, 0};
     /* The child borrows this memory and stack until it executes or ends, and changes
-     * nothing in them but result. Every signal is blocked in the agent. */
+     * nothing in them but result, which no compiler expects. Every signal is blocked. */
+    volatile struct spawn_error result = {SPAWN_OK, 0};
     pid_t pid = vfork();
     if (pid == 0)
         child(spec, &result);
-    if (pid < 0)
-        result = (struct spawn_error){SPAWN_FORK, errno};
-    else if (result.error == 0)
+    if (pid < 0) {
+        *error = (struct spawn_error){SPAWN_FORK, errno};
+        return -1;
+    }
+    if (result.error == 0)
         return pid;
-    else
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    *error = result;
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    *error = (struct spawn_error){result.step, result.error};
     return -1;
 }
 
