@@ -2,6 +2,7 @@
 """Stands in for the agent: starts a Python server or a waiting shell, gives it jobs, and
 runs the same programs cold. The protocol is that of src/agent/warm_job.h."""
 import array
+import ctypes
 import io
 import os
 import resource
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import time
 import zipfile
-import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGENT = os.path.join(HERE, "..", "..", "src", "agent")
@@ -25,6 +25,7 @@ PRELOAD = (
 )
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 
 
 def clean_environment(python):
@@ -57,7 +58,6 @@ def server_zip():
 
 
 def become_subreaper():
-    import ctypes
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -179,6 +179,7 @@ def cold(path, argv, env, cwd, uid, gid, fds, limits=()):
         os.umask(0o022)
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
+        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         for number, soft, hard in limits:
             resource.setrlimit(number, (soft, hard))
         os.setgroups([])
@@ -190,12 +191,15 @@ def cold(path, argv, env, cwd, uid, gid, fds, limits=()):
         os._exit(127)
 
 
-def run(launch, stdin=b"", timeout=60, uid=65534):
-    """-> (stdout, stderr, status) of launch(fds) -> pid."""
+def run(launch, stdin=None, timeout=60, uid=65534):
+    """-> (stdout, stderr, status) of launch(fds) -> pid. stdin None: no file."""
     pipes = [os.pipe() for _ in range(3)]
     for pair in pipes:
         for fd in pair:
             os.fchown(fd, uid, -1)
+    if stdin is None:
+        os.close(pipes[0][0])
+        pipes[0] = (os.open("/dev/null", os.O_RDWR), pipes[0][1])
     fds = [pipes[0][0], pipes[1][1], pipes[2][1]]
     pid = launch(fds)
     for fd in fds:
@@ -204,7 +208,7 @@ def run(launch, stdin=b"", timeout=60, uid=65534):
     os.set_blocking(feed, False)
     got = {out: b"", err: b""}
     deadline = time.monotonic() + timeout
-    left = memoryview(stdin)
+    left = memoryview(stdin or b"")
     open_fds = {out, err}
     if not stdin:
         os.close(feed)

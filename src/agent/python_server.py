@@ -37,7 +37,7 @@ class Preloads:
     NEVER = ("multiprocessing", "concurrent", "site", "sitecustomize", "usercustomize")
     # What any program changes in sys.
     VOLATILE = frozenset(
-        "stdin stdout stderr argv orig_argv path ps1 ps2 last_type last_value last_traceback"
+        "stdin stdout stderr __stdin__ __stdout__ __stderr__ argv orig_argv path ps1 ps2 last_type last_value last_traceback"
         " last_exc displayhook excepthook unraisablehook tracebacklimit dont_write_bytecode"
         " __interactivehook__ meta_path path_hooks".split()
     )
@@ -62,12 +62,17 @@ class Preloads:
         modules = sys.modules
         failed = {}
         watching = True
+        active = []  # imports under way: (whose, of what)
 
         def importer():
             frame = sys._getframe(2)
             while frame and frame.f_code.co_name != "<module>":
                 frame = frame.f_back
-            return frame.f_globals.get("__name__", "") if frame else ""
+            owner = frame.f_globals.get("__name__", "") if frame else ""
+            # A module in C has no frame: it imports under the name of who imports it.
+            if active and active[-1][0] == owner:
+                return active[-1][1]
+            return owner
 
         def note(owner, name):
             names = self.needs.setdefault(owner, [])
@@ -83,12 +88,15 @@ class Preloads:
                 fresh = name not in place and name != owner
                 if fresh:
                     place.append(name)
+            active.append((owner, name if level == 0 else None))
             try:
                 module = real_import(name, globals, locals, fromlist, level)
             except BaseException:
                 if level == 0 and fresh:
                     place.remove(name)
                 raise
+            finally:
+                active.pop()
             if level > 0:
                 package = (globals or {}).get("__package__") or ""
                 base = package.rsplit(".", level - 1)[0]
@@ -126,18 +134,21 @@ class Preloads:
         return failed
 
     def adopt(self, found, root):
-        """A module that came without being asked for belongs to its parent's import."""
-        if any(found in names for names in self.needs.values()):
-            return
-        owner = found.rpartition(".")[0] or root
-        if found != owner and found != root:
-            self.needs.setdefault(owner, []).append(found)
+        """A module that came without being asked for belongs to its parent's import; so
+        does a second name for one."""
+        parent = found.rpartition(".")[0]
+        owner = parent or root
+        spec = getattr(sys.modules[found], "__spec__", None)
+        second = parent and (spec is None or spec.name != found)
+        asked_for = found == root or any(found in names for names in self.needs.values())
+        if (second or not asked_for) and found not in self.needs.setdefault(owner, []):
+            self.needs[owner].append(found)
 
     def hide(self):
         """Takes from sys.modules what a fresh interpreter has not."""
         modules = sys.modules
         for name, module in list(modules.items()):
-            if self.base.get(name) is module:
+            if self.base.get(name) is module or name == "__main__":
                 continue
             del modules[name]
             if name.split(".")[0] not in self.NEVER and module is not None:
@@ -298,12 +309,13 @@ class End:
         self.get_objects = known["gc"].get_objects
         self.get_debug = known["gc"].get_debug
         self.thread_count = known["_thread"]._count
-        self.std = (sys.stdout, sys.stderr)
+        self.std = [id(sys.stdout), id(sys.stderr)]  # no more: they go at the end
         self.bases = type.__dict__["__mro__"].__get__
         self.members = type.__dict__["__dict__"].__get__
         self.reference = known["_weakref"].ref
         self.excepthook = sys.excepthook
         self.modules = sys.modules
+        self.input = ()  # the parts of a sys.stdin that was made late
         self.broken = False  # the script could not even be opened
         self.quiet = [sys.gettrace, sys.getprofile]
         if hasattr(sys, "monitoring"):
@@ -316,7 +328,8 @@ class End:
             return False
         if sys.excepthook is not self.excepthook or sys.modules is not self.modules:
             return False
-        if (sys.stdout, sys.stderr) != self.std or self.thread_count() or self.get_debug():
+        streams = [sys.stdout, sys.stderr]
+        if list(map(id, streams)) != self.std or self.thread_count() or self.get_debug():
             return False
         main = self.modules.get("__main__")
         if type(getattr(main, "__loader__", None)).__name__ != "SourceFileLoader":
@@ -328,7 +341,7 @@ class End:
         if not self.nothing_to_see(self.get_objects()):
             return False
         try:
-            for stream in self.std:
+            for stream in streams:
                 stream.flush()
         except BaseException:
             return False  # the interpreter tries again, fails too and says so
@@ -339,7 +352,8 @@ class End:
         kinds = set(map(type, objects))
         for kind in kinds:
             if self.has_end(kind):
-                return False
+                if not all(self.is_input(each) for each in objects if type(each) is kind):
+                    return False
         if any(issubclass(kind, self.reference) for kind in kinds):
             for each in objects:
                 if issubclass(type(each), self.reference) and each.__callback__ is not None:
@@ -349,6 +363,9 @@ class End:
             if issubclass(type(each), type) and self.has_end(each):
                 return False
         return True
+
+    def is_input(self, each):
+        return any(each is part for part in self.input)
 
     def has_end(self, kind):
         return any("__del__" in self.members(base) for base in self.bases(kind))
@@ -376,7 +393,8 @@ class Server:
             raise Refuse("the interpreter has unusual flags")
         self.withdraw()
         self.own_customization = self.customize()
-        base = {n: m for n, m in sys.modules.items()}
+        # The program's own module must not be kept beyond its end.
+        base = {n: m for n, m in sys.modules.items() if n != "__main__"}
         self.preloads = Preloads(base)
         finders = list(sys.path_importer_cache)
 
@@ -395,6 +413,8 @@ class Server:
         self.find_names()
         self.folders = self.folder_times()
         self.hook_imports()
+        if "re" in sys.modules:
+            sys.modules["re"].purge()
         self.preloads.hide()
         self.preloads.settle(sys.meta_path, sys.path_hooks)
         # A list of a folder of modules stays good: it is checked at each use.
@@ -407,19 +427,29 @@ class Server:
         # spend milliseconds on it at its end.
         gc = self.preloads.known["gc"]
         for each in (self.preloads.known, self.preloads.values, self.preloads.kept, self):
-            self.ctypes.pythonapi.Py_IncRef(self.ctypes.py_object(each))
+            self.ctypes.pythonapi["Py_IncRef"](self.ctypes.py_object(each))
         self.prepare_end()
-        gc.collect()
-        gc.freeze()
+        self.freeze(gc)
         if self.trial():
             return True
-        gc.collect()
-        gc.freeze()
+        self.freeze(gc)
         self.pid = posix.getpid()
         self.say("ready %d.%d.%d" % sys.version_info[:3])
         for name, why in failed.items():
             self.say("preload %s: %s" % (name, why))
         return False
+
+    def freeze(self, gc):
+        """Only what the program makes is the collector's; its module is, too."""
+        api, py_object = self.ctypes.pythonapi, self.ctypes.py_object
+        main = sys.modules["__main__"]
+        gc.collect()
+        for each in (main, main.__dict__):
+            if gc.is_tracked(each):
+                api["PyObject_GC_UnTrack"](py_object(each))
+        gc.freeze()
+        for each in (main, main.__dict__):
+            api["PyObject_GC_Track"](py_object(each))
 
     def withdraw(self):
         """No trace of how this file was found."""
@@ -694,6 +724,7 @@ class Server:
         new = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n")
         new.mode = "r"
         sys.stdin = sys.__stdin__ = new
+        self.end.input = new, buffer, buffer.raw
 
     def differs(self, site):
         """Whether a fresh interpreter would have another module path."""
@@ -713,8 +744,7 @@ class Server:
         name = self.decode(script)
         full = name
         if not script.startswith(b"/"):
-            full = name[2:] if name.startswith("./") else name
-            full = self.decode(self.posix.getcwdb()) + "/" + full
+            full = self.decode(self.posix.getcwdb()) + "/" + name
         mark = self.mark.encode("ascii")
         done = 0
         for place, back in self.renames:

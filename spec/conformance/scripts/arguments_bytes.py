@@ -1,0 +1,3 @@
+import os, sys
+print([os.fsencode(a) for a in sys.argv[1:]])
+#: args-bytes \xff\xfe

@@ -1,0 +1,4 @@
+import atexit
+atexit.register(print, "gone")
+atexit._clear()
+print("end")

@@ -1,0 +1,5 @@
+import atexit
+def f():
+    print("f")
+atexit.register(f)
+atexit.unregister(f)

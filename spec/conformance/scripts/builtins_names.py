@@ -1,0 +1,3 @@
+import builtins
+print(sorted(vars(builtins)))
+print(builtins.__import__, builtins.open)

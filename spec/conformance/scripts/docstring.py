@@ -1,0 +1,2 @@
+"""The module's text."""
+print(__doc__)

@@ -1,0 +1,2 @@
+\xef\xbb\xbfprint("with a mark")
+#: bytes

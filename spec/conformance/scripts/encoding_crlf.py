@@ -1,0 +1,4 @@
+print("one")\r
+if True:\r
+    print("two")\r
+#: bytes

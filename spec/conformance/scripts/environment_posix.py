@@ -1,0 +1,2 @@
+import posix, os
+print(sorted(posix.environ.items()) == sorted(os.environb.items()), len(posix.environ))

@@ -1,0 +1,4 @@
+try:
+    raise SystemExit(8)
+except SystemExit as error:
+    print("caught", error.code)

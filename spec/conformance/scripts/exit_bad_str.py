@@ -1,0 +1,4 @@
+class Bad:
+    def __str__(self):
+        raise RuntimeError("no text")
+raise SystemExit(Bad())

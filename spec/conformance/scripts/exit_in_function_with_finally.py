@@ -1,0 +1,7 @@
+import sys
+def f():
+    try:
+        sys.exit(6)
+    finally:
+        print("finally")
+f()

@@ -1,0 +1,3 @@
+class Mine(SystemExit):
+    code = 7
+raise Mine("x")

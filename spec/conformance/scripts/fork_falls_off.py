@@ -1,0 +1,5 @@
+import os
+pid = os.fork()
+print("parent" if pid else "child")
+if pid:
+    print(os.waitpid(pid, 0)[1])

@@ -1,0 +1,4 @@
+import os
+print("twice")
+if os.fork():
+    os.wait()

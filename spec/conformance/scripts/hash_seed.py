@@ -1,0 +1,2 @@
+print(hash("a"), list({"a", "b", "c"}))
+#: env PYTHONHASHSEED=0

@@ -1,0 +1,5 @@
+import sys
+from datetime import datetime
+from collections import OrderedDict, abc
+import heapq, bisect, string, copy
+print(list(sys.modules))

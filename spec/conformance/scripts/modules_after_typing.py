@@ -1,0 +1,3 @@
+import sys
+import typing, dataclasses
+print(list(sys.modules))

@@ -1,0 +1,4 @@
+print("ü € 漢字 😀")
+import sys
+sys.stderr.write("ü\n")
+print("\ud800")

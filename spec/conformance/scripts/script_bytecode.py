@@ -1,0 +1,3 @@
+import sys
+print(__name__, __file__, sys.argv)
+#: as pyc

@@ -1,0 +1,1 @@
+#: script /no/such/folder/x.py

@@ -1,0 +1,3 @@
+import sys
+print(sys.argv, __file__)
+#: script "odd name ü.py"

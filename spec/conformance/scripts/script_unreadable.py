@@ -1,0 +1,2 @@
+print("unreadable")
+#: mode 000

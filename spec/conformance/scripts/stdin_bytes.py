@@ -1,0 +1,3 @@
+import sys
+print(sys.stdin.buffer.read())
+#: stdin \xff\x00\xfe

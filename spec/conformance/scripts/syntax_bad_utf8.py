@@ -1,0 +1,3 @@
+# caf\xe9
+print("x")
+#: bytes

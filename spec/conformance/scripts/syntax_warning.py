@@ -1,0 +1,3 @@
+x = "\d"
+print(1 is 1)
+assert (x, "always")

@@ -1,0 +1,3 @@
+import collections
+foo_bar = 1
+print(foo_baz)

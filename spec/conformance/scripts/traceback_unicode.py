@@ -1,0 +1,3 @@
+def fünf():
+    raise ValueError("ü 漢字")
+fünf()

@@ -1,0 +1,4 @@
+import os
+print(os.getcwd(), os.environ.get("PWD"))
+os.chdir("/")
+print(os.path.abspath("x"), __file__)
