@@ -73,10 +73,8 @@ struct enc_script *enc_script_start(
         free(script);
         return NULL;
     }
-    if (input) {
+    if (input) /* the script knows its length */
         exec->programs->write(script->program, input, input_len);
-        exec->programs->write_end(script->program);
-    }
     return script;
 }
 
@@ -109,7 +107,7 @@ char *enc_inside_path(const struct enc_sandbox *sandbox, const char *path) {
     return asprintf(&whole, "%s/%s", sandbox->config->working_dir, path) < 0 ? NULL : whole;
 }
 
-/* A script on a path, with one more argument. */
+/* A script on a path, with one more argument and the length of its input. */
 static struct enc_script *on_path(
     struct enc_exec *exec,
     const char *user,
@@ -123,7 +121,9 @@ static struct enc_script *on_path(
     struct enclave_error *err) {
     ENC_AUTO_FREE char *whole = enc_inside_path(exec->sandbox, path);
     ENC_AUTO_FREE char *escaped = whole ? enc_escape_b(whole, strlen(whole)) : NULL;
-    const char *const arguments[] = {escaped, more, NULL};
+    char size[24];
+    snprintf(size, sizeof size, "%zu", len);
+    const char *const arguments[] = {escaped, more, size, NULL};
     if (!escaped) {
         enc_fail_nomem(err, "sandbox.put");
         return NULL;
@@ -151,9 +151,7 @@ void enc_script_error(const struct enc_script *script,
                       const char *op,
                       const char *path,
                       struct enclave_error *err) {
-    const char *words = strstr(script->error, ": ");
     int len = (int)strcspn(script->error, "\n");
-    (void)words;
     switch (code) {
     case ENC_EXIT_MISSING:
         enc_fail(err, ENCLAVE_NOT_FOUND, op, "%.400s: no such file", path);
@@ -227,7 +225,7 @@ int enc_exec_transfer(struct enc_transfer *transfer, struct enclave_error *err) 
     }
     case ENC_GET_FILE:
         script =
-            on_path(exec, user, ENC_SCRIPT_GET, path, NULL, NULL, 0, on_transferred, transfer, err);
+            on_path(exec, user, ENC_SCRIPT_GET, path, "", NULL, 0, on_transferred, transfer, err);
         if (script) {
             script->out = &transfer->got;
             script->max_out = transfer->max;

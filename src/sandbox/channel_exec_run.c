@@ -21,7 +21,7 @@ struct exec_run {
     char *cwd, *user;
     char mark[80]; /* "ENCLAVE_RUN=…" */
     struct enc_buf input;
-    bool has_input, input_ended, paused;
+    bool has_input, streamed, input_ended, paused; /* streamed: of unknown length */
     bool left, fed; /* the leader has ended; output came since the last look */
     bool timed_out, killed;
     struct enc_timer deadline, next;
@@ -163,7 +163,7 @@ static int start(struct exec_run *state, struct enclave_error *err) {
     if (state->input.len)
         programs->write(state->program, state->input.data, state->input.len);
     enc_buf_free(&state->input);
-    if (state->input_ended)
+    if (state->input_ended && state->streamed)
         programs->write_end(state->program);
     return 0;
 }
@@ -224,11 +224,15 @@ static bool copy(struct exec_run *state, const struct enc_run_spec *spec) {
                                 least(a->processes, b->processes),
                                 least(a->stack_bytes, b->stack_bytes) / 1024};
     char numbers[6][24];
-    const char *before[11] = {"/bin/sh", "-c", ENC_SCRIPT_RUN, "sh"};
+    char size[24] = "-";
+    const char *before[12] = {"/bin/sh", "-c", ENC_SCRIPT_RUN, "sh"};
     for (size_t i = 0; i < 6; i++) {
         snprintf(numbers[i], sizeof numbers[i], "%llu", (unsigned long long)limits[i]);
         before[4 + i] = numbers[i];
     }
+    if (spec->stdin_len && !spec->stdin_open)
+        snprintf(size, sizeof size, "%zu", spec->stdin_len);
+    before[10] = size;
     const char *const marks[] = {state->mark, NULL};
     /* The dot at the end keeps run 1 from being found in run 11. */
     snprintf(state->mark, sizeof state->mark, "ENCLAVE_RUN=%s.%u.", sandbox->id, state->run->id);
@@ -237,6 +241,7 @@ static bool copy(struct exec_run *state, const struct enc_run_spec *spec) {
     state->cwd = enc_inside_path(sandbox, spec->cwd ? spec->cwd : "");
     state->user = strdup(spec->user ? spec->user : sandbox->config->user);
     state->has_input = spec->stdin_len || spec->stdin_open;
+    state->streamed = spec->stdin_open;
     state->input_ended = !spec->stdin_open;
     return state->argv && state->env && state->cwd && state->user &&
            enc_buf_append(&state->input, spec->stdin_data, spec->stdin_len);

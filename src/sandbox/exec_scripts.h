@@ -1,4 +1,4 @@
-/* exec_scripts.h - the shell scripts of the exec channel. POSIX sh, cat, mkdir, chmod, ln,
+/* exec_scripts.h - the shell scripts of the exec channel. POSIX sh, cat, head, mkdir, chmod, ln,
  * grep, find, tr, wc. Names and values reach them as arguments, never as script text;
  * paths are written with printf's %b escapes, so that any byte can be in them. */
 #ifndef ENC_EXEC_SCRIPTS_H
@@ -27,13 +27,16 @@
     "wait \"$reader\"\n"
 
 /* A run; arguments: limits (0: none) of cpu seconds, memory in KiB, file size in blocks of
- * 512 bytes, open files, processes, stack in KiB; then the program's. */
+ * 512 bytes, open files, processes, stack in KiB; how many bytes of input there will be
+ * ("-": until its end, or none); then the program's. A known length needs no end of input,
+ * which over TLS would end the output too. */
 #define ENC_SCRIPT_RUN                                                                             \
     "limit() { [ \"$2\" = 0 ] || ulimit \"-$1\" \"$2\" || exit 126; }\n"                           \
     "limit t \"$1\"; limit f \"$3\"; limit n \"$4\"; limit s \"$6\"; limit v \"$2\"\n"             \
     "[ \"$5\" = 0 ] || ulimit -u \"$5\" 2>/dev/null || ulimit -p \"$5\" || exit 126\n"             \
-    "shift 6\n"                                                                                    \
-    "exec \"$@\"\n"
+    "size=$7; shift 7\n"                                                                           \
+    "[ \"$size\" = - ] && exec \"$@\"\n"                                                           \
+    "head -c \"$size\" | exec \"$@\"\n"
 
 /* Kills every process that carries a mark in its environment; argument: the mark. */
 #define ENC_SCRIPT_KILL                                                                            \
@@ -54,11 +57,11 @@
     ENC_SCRIPT_PATH                                                                                \
     "parent=${p%/*}; [ -z \"$parent\" ] || mkdir -p -- \"$parent\" || exit 1\n"
 
-/* Arguments: path, mode. */
+/* Arguments: path, mode, number of bytes. */
 #define ENC_SCRIPT_PUT                                                                             \
     ENC_SCRIPT_PARENT                                                                              \
     "[ ! -d \"$p\" ] || exit 45\n"                                                                 \
-    "cat >\"$p\" && chmod \"$2\" \"$p\"\n"
+    "head -c \"$3\" >\"$p\" && chmod \"$2\" \"$p\"\n"
 #define ENC_SCRIPT_FOLDER                                                                          \
     ENC_SCRIPT_PATH                                                                                \
     "mkdir -p -- \"$p\" && chmod \"$2\" \"$p\"\n"
