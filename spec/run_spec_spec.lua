@@ -42,6 +42,9 @@ describe("what sandbox:run asks of the core", function()
       [{ argv = { "a" }, args = { "b" } }] = "args: belong into argv",
       [{ command = "a", code = "b" }] = "need an interpreter",
       [{ command = "a\0b" }] = "zero bytes",
+      [{ argv = { "a", "b\0" } }] = "argv[2]: cannot have zero bytes",
+      [{ command = "a", env = { ["A=b"] = "c" } }] = "cannot be the name of a variable",
+      [{ command = "a", env = { A = "\0" } }] = "env.A: cannot have zero bytes",
     }
     for spec, message in pairs(cases) do
       local got, err = exec(spec)
@@ -53,7 +56,8 @@ describe("what sandbox:run asks of the core", function()
 
   it("throws on wrong types and unknown options", function()
     for _, spec in ipairs({ { comand = "a" }, { command = 5 }, { argv = { 5 } },
-      { command = "a", timeout = "5" }, { argv = { "a" }, on_stdout = 5 } }) do
+      { command = "a", timeout = "5" },
+      { command = "a", env = { A = 5 } }, { argv = { "a" }, on_stdout = 5 } }) do
       local ok, err = pcall(exec, spec)
       assert.is_false(ok)
       assert.equal("invalid", err.code)

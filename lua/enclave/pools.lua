@@ -63,7 +63,7 @@ local function new_entry(self, options, op)
     return nil, err
   end
   local entry = setmetatable({ name = options.name, options = options, tools = tools,
-    sandbox_type = options.sandbox_type, warming = true }, Entry)
+    executor = self:executor(tools), sandbox_type = options.sandbox_type, warming = true }, Entry)
   entry.pool, err = core.pool(driver_name, driver_options, tools:core_config(config),
     pool_options.core(options), pool_hooks(self, entry))
   if not entry.pool then

@@ -28,8 +28,35 @@ local function check_strings(op, name, list)
   end
 end
 
+local function check_environment(op, env)
+  for name, value in pairs(env or {}) do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      errors.throw(op, ("env.%s: expected a string, got %s"):format(tostring(name),
+        errors.show(value)))
+    end
+  end
+end
+
 local function invalid(op, message, ...)
   return nil, errors.new("invalid", message:format(...), op)
+end
+
+-- What no program can be given: zero bytes, and names of variables with "=". nil, or why.
+local function unusable(spec)
+  for _, name in ipairs({ "args", "argv" }) do
+    for i, argument in ipairs(spec[name] or {}) do
+      if argument:find("\0", 1, true) then
+        return ("%s[%d]: cannot have zero bytes"):format(name, i)
+      end
+    end
+  end
+  for name, value in pairs(spec.env or {}) do
+    if name == "" or name:find("[=%z]") then
+      return ("env: %s cannot be the name of a variable"):format(errors.show(name))
+    elseif value:find("\0", 1, true) then
+      return ("env.%s: cannot have zero bytes"):format(name)
+    end
+  end
 end
 
 -- Code of an interpreter. names: gives a free file name in the work folder.
@@ -68,6 +95,11 @@ function run_spec.exec(op, spec, work_folder, names)
   errors.check_options(op, spec, known)
   check_strings(op, "args", spec.args)
   check_strings(op, "argv", spec.argv)
+  check_environment(op, spec.env)
+  local problem = unusable(spec)
+  if problem then
+    return invalid(op, "%s", problem)
+  end
   local ways = (spec.interpreter and 1 or 0) + (spec.command and 1 or 0) + (spec.argv and 1 or 0)
   if ways ~= 1 then
     return invalid(op, "expected one of interpreter, command and argv, got %s",
