@@ -173,7 +173,7 @@ print(sys.stdin.read(), sys.argv[1:], os.environ["GREETING"])]], stdin = "in",
     end)
   end)
 
-  describe("", function()
+  describe("of its own", function()
     after_each(function()
       manager:close()
     end)

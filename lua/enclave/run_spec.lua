@@ -51,7 +51,7 @@ local function unusable(spec)
     end
   end
   for name, value in pairs(spec.env or {}) do
-    if name == "" or name:find("[=%z]") then
+    if name == "" or name:find("[=\0]") then
       return ("env: %s cannot be the name of a variable"):format(errors.show(name))
     elseif value:find("\0", 1, true) then
       return ("env.%s: cannot have zero bytes"):format(name)
