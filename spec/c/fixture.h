@@ -60,7 +60,7 @@ static inline struct enc_config *config_of(const char *text, enum enc_config_for
     struct enc_config *config = enc_config_from_json(json, use, &err);
     json_decref(json);
     if (!config)
-        fail_msg("config %s: %s", text, err.message);
+        fail_msg("config %s: %s", text ? text : "(none)", err.message);
     return config;
 }
 

@@ -196,6 +196,7 @@ void enc_engine_settle(struct enc_engine *engine) {
 static void on_settle(struct enc_timer *timer) {
     struct enc_engine *engine = ENC_CONTAINER_OF(timer, struct enc_engine, settle);
     enc_engine_cancel_creations(engine);
+    enc_engine_close_sandboxes(engine); /* also what a creation has made meanwhile */
     if (!is_empty(engine))
         return;
     enc_timer_stop(engine->loop, timer);
