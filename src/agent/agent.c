@@ -102,7 +102,7 @@ static void tell_run(struct agent *agent, const struct enc_wire_frame *frame) {
     struct run *run = run_find(agent, frame->id);
     struct transfer *transfer = run ? NULL : transfer_find(agent, frame->id);
     if (transfer && frame->type == ENC_WIRE_STOP)
-        transfer_free(transfer);
+        transfer_stop(transfer);
     if (!run)
         return;
     switch (frame->type) {

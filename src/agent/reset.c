@@ -53,7 +53,7 @@ static void again_in(struct reset *reset, uint64_t ns) {
 /* Runs that are live are ended in the usual way first: the engine hears of each. */
 static bool runs_are_gone(struct agent *agent) {
     ENC_LIST_FOR_EACH_SAFE(cursor, &agent->transfers)
-    transfer_free(ENC_CONTAINER_OF(cursor, struct transfer, in_agent));
+    transfer_stop(ENC_CONTAINER_OF(cursor, struct transfer, in_agent));
     ENC_LIST_FOR_EACH_SAFE(cursor, &agent->runs)
     run_stop(ENC_CONTAINER_OF(cursor, struct run, in_agent));
     return enc_list_empty(&agent->runs);

@@ -51,7 +51,7 @@ struct transfer *transfer_find(struct agent *agent, uint32_t id) {
     return NULL;
 }
 
-void transfer_free(struct transfer *transfer) {
+static void transfer_free(struct transfer *transfer) {
     loop_timer_stop(&transfer->next);
     enc_list_remove(&transfer->in_agent);
     close(transfer->fd);
@@ -61,6 +61,10 @@ void transfer_free(struct transfer *transfer) {
 static void finish(struct transfer *transfer, int error, const char *why) {
     done(transfer->agent, transfer->id, error, why);
     transfer_free(transfer);
+}
+
+void transfer_stop(struct transfer *transfer) {
+    finish(transfer, ECANCELED, "it was given up");
 }
 
 /* One piece a turn, so that many transfers and runs share the connection. */

@@ -19,7 +19,8 @@ struct transfer {
  * failed are ignored. False: no memory. */
 bool transfer_frame(struct agent *agent, const struct enc_wire_frame *frame);
 struct transfer *transfer_find(struct agent *agent, uint32_t id);
-void transfer_free(struct transfer *transfer);
+/* Gives it up: its DONE says so. */
+void transfer_stop(struct transfer *transfer);
 /* The connection has room again. */
 void transfer_room(struct transfer *transfer);
 
