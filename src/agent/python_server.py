@@ -47,6 +47,7 @@ class Preloads:
         self.kept = {}  # name -> module, not brought back yet
         self.known = dict(base)
         self.needs = {}  # name -> names that its import brings, in order
+        self.asked = set()  # names that came because an import asked for them
         self.at_exit = {}  # name -> calls that its import registered
         self.values = {}  # name -> its variables
 
@@ -76,34 +77,26 @@ class Preloads:
 
         def note(owner, name):
             names = self.needs.setdefault(owner, [])
-            if name in modules and name not in names and name != owner:
+            if name not in names and name != owner:
                 names.append(name)
 
         def watching_import(name, globals=None, locals=None, fromlist=(), level=0):
             owner = importer()
-            # Noted before, for the order, where the name is known without the import.
-            place = None
-            if level == 0:
-                place = self.needs.setdefault(owner, [])
-                fresh = name not in place and name != owner
-                if fresh:
-                    place.append(name)
-            active.append((owner, name if level == 0 else None))
-            try:
-                module = real_import(name, globals, locals, fromlist, level)
-            except BaseException:
-                if level == 0 and fresh:
-                    place.remove(name)
-                raise
-            finally:
-                active.pop()
+            full = name
             if level > 0:
                 package = (globals or {}).get("__package__") or ""
-                base = package.rsplit(".", level - 1)[0]
-                name = base + "." + name if name else base
-                note(owner, name)
-            for item in fromlist or ():
-                note(owner, "%s.%s" % (name, item))
+                full = package.rsplit(".", level - 1)[0] + ("." + name if name else "")
+            parts = [full] + ["%s.%s" % (full, item) for item in fromlist or ()]
+            absent = [part for part in parts if part not in modules]
+            active.append((owner, full))
+            try:
+                module = real_import(name, globals, locals, fromlist, level)
+            finally:
+                active.pop()
+            self.asked.update(part for part in absent if part in modules)
+            for part in parts:
+                if part in modules:
+                    note(owner, part)
             return module
 
         def watching_register(call, *args, **kwargs):
@@ -138,11 +131,19 @@ class Preloads:
         does a second name for one."""
         parent = found.rpartition(".")[0]
         owner = parent or root
-        spec = getattr(sys.modules[found], "__spec__", None)
-        second = parent and (spec is None or spec.name != found)
-        asked_for = found == root or any(found in names for names in self.needs.values())
-        if (second or not asked_for) and found not in self.needs.setdefault(owner, []):
-            self.needs[owner].append(found)
+        second = parent and found not in self.asked
+        # What a part of it was asked for was asked for too.
+        asked_for = found == root or any(
+            name == found or name.startswith(found + ".")
+            for names in self.needs.values()
+            for name in names
+        )
+        names = self.needs.setdefault(owner, [])
+        if (second or not asked_for) and found not in names:
+            order = list(sys.modules)
+            when = order.index(found)
+            later = [i for i, name in enumerate(names) if order.index(name) > when]
+            names.insert(later[0] if later else len(names), found)
 
     def hide(self):
         """Takes from sys.modules what a fresh interpreter has not."""
@@ -281,14 +282,22 @@ class Preloads:
             now = getattr(module, "_startTime", 0)
             module._startTime = clock.time_ns() if isinstance(now, int) else clock.time()
         elif name == "threading":
-            main = module.main_thread()
-            if getattr(main, "_native_id", None):
-                main._set_native_id()
+            self.freshen_threading(module)
         elif name == "numpy.random":
             module.seed()
         else:
             return
         self.values[name] = self.variables(name)
+
+
+    def freshen_threading(self, module):
+        """The main thread is another one than in the server."""
+        main = module.main_thread()
+        if getattr(main, "_native_id", None):
+            main._set_native_id()
+        lock = getattr(main, "_tstate_lock", None)
+        if lock is not None and hasattr(module, "_shutdown_locks"):
+            module._shutdown_locks.add(lock)
 
 
 class End:
@@ -676,6 +685,8 @@ class Server:
         """Turns this process into what `python3 ARGUMENTS` would be by now."""
         self.take_environment(variables)
         self.take_input()
+        if "threading" in self.preloads.base:
+            self.preloads.freshen_threading(self.preloads.base["threading"])
         if self.differs(self.preloads.base["site"]) or not self.rename(arguments[1]):
             self.posix.execve(path, arguments, self.posix.environ)
         names = [self.decode(each) for each in arguments]
@@ -797,4 +808,5 @@ def main():
 
 if main() is None:
     # As if this file were not there: the interpreter expects just that.
+    sys.modules["sitecustomize"] = type(sys)("sitecustomize")  # it removes it again
     raise ImportError("No module named 'sitecustomize'", name="sitecustomize")
