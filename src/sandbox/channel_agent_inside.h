@@ -3,6 +3,7 @@
 #define ENC_CHANNEL_AGENT_INSIDE_H
 
 #include "channel_agent.h"
+#include "cleanup.h"
 #include "wire.h"
 
 /* Data for the agent is queued up to here, so that a request never waits for long. */
