@@ -25,7 +25,7 @@ struct l_run {
 struct l_chunk {
     struct enc_list in_run;
     enum enc_stream_id stream;
-    size_t len;
+    size_t len, cap;
     char bytes[];
 };
 

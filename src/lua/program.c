@@ -5,6 +5,7 @@
 #include "lua_run.h"
 
 #define MOST_QUEUED (256 * 1024)
+#define SMALL_PIECE 4096
 
 static void wake(struct l_run *self) {
     l_wake(&self->wait);
@@ -18,19 +19,36 @@ static void pause_run(struct l_run *self, bool paused) {
     enc_run_pause(self->run, paused);
 }
 
+/* Where len bytes of this stream go: small pieces share a chunk, so that a program that
+ * writes byte by byte does not cost a call each. */
+static struct l_chunk *room(struct l_run *self, enum enc_stream_id stream, size_t len) {
+    if (!enc_list_empty(&self->chunks)) {
+        struct l_chunk *last = ENC_CONTAINER_OF(self->chunks.prev, struct l_chunk, in_run);
+        if (last->stream == stream && last->cap - last->len >= len)
+            return last;
+    }
+    size_t cap = len > SMALL_PIECE ? len : SMALL_PIECE;
+    struct l_chunk *chunk = malloc(sizeof *chunk + cap);
+    if (!chunk)
+        return NULL;
+    chunk->stream = stream;
+    chunk->len = 0;
+    chunk->cap = cap;
+    enc_list_push_back(&self->chunks, &chunk->in_run);
+    return chunk;
+}
+
 static void on_output(void *data, enum enc_stream_id stream, const char *bytes, size_t len) {
     struct l_run *self = data;
     if (self->discard || !self->takes[stream])
         return;
-    struct l_chunk *chunk = malloc(sizeof *chunk + len);
+    struct l_chunk *chunk = room(self, stream, len);
     if (!chunk) {
         l_run_cancel(self); /* a hole in the output would be worse */
         return;
     }
-    chunk->stream = stream;
-    chunk->len = len;
-    memcpy(chunk->bytes, bytes, len);
-    enc_list_push_back(&self->chunks, &chunk->in_run);
+    memcpy(chunk->bytes + chunk->len, bytes, len);
+    chunk->len += len;
     self->queued += len;
     if (self->queued > MOST_QUEUED)
         pause_run(self, true);

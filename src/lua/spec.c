@@ -38,7 +38,10 @@ static const struct l_field limit_fields[] = {{"cpu_seconds", L_SIZE, false, LIM
                                               {"stack", L_SIZE, false, LIMIT(stack_bytes)},
                                               {0}};
 
-/* A string without NUL at the top of the stack, or NULL with err. */
+#define IN_ENV 0
+
+/* A string without NUL at the top of the stack, or NULL with err. what[i], or the variable
+ * what. */
 static const char *text(lua_State *L,
                         const char *op,
                         const char *what,
@@ -54,10 +57,10 @@ static const char *text(lua_State *L,
         return NULL;
     }
     l_show(L, -1, value, sizeof value);
-    if (i)
-        enc_fail_misuse(err, op, "%s[%lld]: %s: expected a string", what, (long long)i, value);
+    if (i == IN_ENV)
+        enc_fail_misuse(err, op, "env: %s: %s: expected a string", what, value);
     else
-        enc_fail_misuse(err, op, "%s: %s: expected a string", what, value);
+        enc_fail_misuse(err, op, "%s[%lld]: %s: expected a string", what, (long long)i, value);
     return NULL;
 }
 
@@ -94,7 +97,7 @@ static const char *const *read_env(lua_State *L, const char *op, struct enclave_
             return NULL;
         }
         const char *name = lua_tolstring(L, -2, &name_len);
-        if (!text(L, op, name, 0, &value_len, err))
+        if (!text(L, op, name, IN_ENV, &value_len, err))
             return NULL;
         if (strlen(name) != name_len) {
             enc_fail(err, ENCLAVE_INVALID, op, "env: expected names without NUL bytes");
