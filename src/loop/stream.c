@@ -88,7 +88,7 @@ void enc_stream_flush(struct enc_stream *stream) {
         }
         if (stream->ending && !stream->shut) {
             stream->shut = true;
-            shutdown(stream->fd, stream->tls ? SHUT_RDWR : SHUT_WR);
+            shutdown(stream->fd, SHUT_WR); /* with TLS the other side sees a bare end, which Go takes */
         }
     }
     watch(stream);

@@ -39,8 +39,9 @@ size_t enc_stream_queued(const struct enc_stream *stream);
 /* Calls on_drain (may be NULL) each time the queue has become empty. */
 void enc_stream_on_drain(struct enc_stream *stream, void (*on_drain)(void *data));
 
-/* No more writing: the other side sees the end once the queue is sent. (Over TLS
- * the whole connection ends: there is no half-close.) */
+/* No more writing: the other side sees the end once the queue is sent. Over TLS it comes
+ * without TLS's own goodbye: servers in Go take that for an end, a proxy in between may
+ * take it for the end of both directions. */
 void enc_stream_end(struct enc_stream *stream);
 
 /* Stops and restarts reading: back-pressure. */

@@ -29,7 +29,7 @@
 /* A run; arguments: limits (0: none) of cpu seconds, memory in KiB, file size in blocks of
  * 512 bytes, open files, processes, stack in KiB; how many bytes of input there will be
  * ("-": until its end, or none); then the program's. A known length needs no end of input,
- * which over TLS would end the output too. */
+ * which not every proxy in front of a Docker Engine passes on. */
 #define ENC_SCRIPT_RUN                                                                             \
     "limit() { [ \"$2\" = 0 ] || ulimit \"-$1\" \"$2\" || exit 126; }\n"                           \
     "limit t \"$1\"; limit f \"$3\"; limit n \"$4\"; limit s \"$6\"; limit v \"$2\"\n"             \
