@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Runs every program in scripts/ cold and by a warm process, and compares standard output,
-standard error and exit status byte for byte.
+"""Runs every program in scripts/ and shell/ cold and by a warm process, and compares standard
+output, standard error and exit status byte for byte.
 
-    run.py [PYTHON ...] [--only WORD] [--verbose]
+    run.py [INTERPRETER ...] [--only WORD] [--verbose]
+
+An interpreter is the path of a Python or of a shell; default: /usr/bin/python3 and /bin/sh.
 
 Lines "#: word ..." at a program's end say how it is run; they are no part of it:
   args, args-bytes, env, stdin, stdin-repeat N, limit NAME N, script NAME, link NAME,
@@ -22,7 +24,7 @@ import zipfile
 
 import harness
 
-SCRIPTS = os.path.join(harness.HERE, "scripts")
+FOLDERS = {".py": os.path.join(harness.HERE, "scripts"), ".sh": os.path.join(harness.HERE, "shell")}
 USER = 65534 if os.getuid() == 0 else os.getuid()
 GROUP = 65534 if os.getuid() == 0 else os.getgid()
 
@@ -32,9 +34,9 @@ def unescape(text):
 
 
 class Case:
-    def __init__(self, name):
+    def __init__(self, name, suffix):
         self.name = name
-        with open(os.path.join(SCRIPTS, name + ".py"), encoding="utf-8") as file:
+        with open(os.path.join(FOLDERS[suffix], name + suffix), encoding="utf-8") as file:
             lines = file.read().splitlines(keepends=True)
         self.options = [l[3:].strip("\n") for l in lines if l.startswith("#: ")]
         text = "".join(l for l in lines if not l.startswith("#: "))
@@ -115,6 +117,11 @@ class Case:
                 os.chown(name, USER, GROUP, follow_symlinks=False)
         return script
 
+    def prepare_shell(self, work):
+        shutil.rmtree(work, ignore_errors=True)
+        os.mkdir(work)
+        os.chown(work, USER, GROUP)
+
     def fits(self):
         """As warm_fit.c: what else runs cold in any case."""
         return not any(k.startswith(("PYTHON", "LC_", "LANG")) for k in self.env)
@@ -126,28 +133,34 @@ def normal(text):
 
 
 class Comparison:
-    def __init__(self, python, entry, verbose=False):
-        self.python = python
+    def __init__(self, program, entry, verbose=False):
+        self.program = program
+        self.is_python = "python" in os.path.basename(program)
+        self.suffix = ".py" if self.is_python else ".sh"
         self.entry = entry
         self.verbose = verbose
         self.base = tempfile.mkdtemp(prefix="enclave-conformance-")
         os.chmod(self.base, 0o755)
         self.work = os.path.join(self.base, "work")
-        self.warm = harness.Warm(entry, python=python)
+        self.warm = harness.Warm(entry, **{"python" if self.is_python else "shell": program})
         self.failed = []
         self.cold_only = 0
         self.passed = 0
 
     def run(self, case, warm):
-        script = case.prepare(self.work, self.python)
-        env = dict(harness.clean_environment(self.python), HOME=self.work, PWD=self.work)
+        if self.is_python:
+            script = case.prepare(self.work, self.program)
+            argv = ["python3", script] + case.args
+        else:
+            case.prepare_shell(self.work)
+            argv = [os.path.basename(self.program), "-c", case.code.decode()]
+        env = dict(harness.clean_environment(self.program), HOME=self.work, PWD=self.work)
         env.update(case.env)
-        argv = ["python3", script] + case.args
         if warm:
             launch = lambda fds: self.warm.launch(argv, env, self.work, USER, GROUP, fds, case.limits)
         else:
             launch = lambda fds: harness.cold(
-                self.python, argv, env, self.work, USER, GROUP, fds, case.limits)
+                self.program, argv, env, self.work, USER, GROUP, fds, case.limits)
         out, err, status = harness.run(launch, case.stdin)
         return normal(out), normal(err), status
 
@@ -183,22 +196,23 @@ def main():
         at = arguments.index("--only")
         only = arguments[at + 1]
         del arguments[at:at + 2]
-    pythons = [a for a in arguments if not a.startswith("-")] or ["/usr/bin/python3"]
-    names = sorted(f[:-3] for f in os.listdir(SCRIPTS) if f.endswith(".py"))
-    names = [n for n in names if not only or only in n]
+    programs = [a for a in arguments if not a.startswith("-")] or ["/usr/bin/python3", "/bin/sh"]
     harness.become_subreaper()
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
         entry = harness.build_entry(folder)
-        for python in pythons:
-            comparison = Comparison(python, entry, verbose)
+        for program in programs:
+            comparison = Comparison(program, entry, verbose)
+            suffix = comparison.suffix
+            names = sorted(f[:-3] for f in os.listdir(FOLDERS[suffix]) if f.endswith(suffix))
             try:
                 for name in names:
-                    comparison.compare(Case(name))
+                    if not only or only in name:
+                        comparison.compare(Case(name, suffix))
             finally:
                 comparison.close()
             print("%s: %d the same, %d differ, %d cold by rule" % (
-                comparison.warm.hello, comparison.passed, len(comparison.failed),
+                program, comparison.passed, len(comparison.failed),
                 comparison.cold_only))
             failures += len(comparison.failed)
     sys.exit(1 if failures else 0)

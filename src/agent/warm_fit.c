@@ -45,10 +45,21 @@ static bool is_locale(const char *variable) {
 /* Variables that the dynamic linker, the C library or a preloaded module has read. */
 static bool is_early(const char *variable, bool is_python) {
     static const char *const any[] = {"LD_", "MALLOC_", "GLIBC_TUNABLES=", NULL};
-    static const char *const python[] = {"PYTHON",    "LOCPATH=", "NLSPATH=",  "OPENSSL_",
-                                         "SSL_",      "OMP_",     "OPENBLAS_", "MKL_",
-                                         "BLIS_",     "NUMEXPR_", "KMP_",      "GOMP_",
-                                         "GCONV_PATH=", "__PYVENV", NULL};
+    static const char *const python[] = {"PYTHON",
+                                         "LOCPATH=",
+                                         "NLSPATH=",
+                                         "OPENSSL_",
+                                         "SSL_",
+                                         "OMP_",
+                                         "OPENBLAS_",
+                                         "MKL_",
+                                         "BLIS_",
+                                         "NUMEXPR_",
+                                         "KMP_",
+                                         "GOMP_",
+                                         "GCONV_PATH=",
+                                         "__PYVENV",
+                                         NULL};
     for (const char *const *each = any; *each; each++)
         if (starts_with(variable, *each))
             return true;

@@ -13,8 +13,8 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 
-#include "entry.h"
 #include "../warm_job.h"
+#include "entry.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define WEAK   __attribute__((weak))
@@ -118,8 +118,7 @@ __attribute__((noreturn)) static void leave(int status) {
 }
 
 static void set_oom_score(void) {
-    long fd =
-        sys3(SYS_openat_, AT_FDCWD_, "/proc/self/oom_score_adj", O_WRONLY_ | O_CLOEXEC_);
+    long fd = sys3(SYS_openat_, AT_FDCWD_, "/proc/self/oom_score_adj", O_WRONLY_ | O_CLOEXEC_);
     if (fd < 0)
         return;
     sys3(SYS_write_, fd, "1000", 4);
@@ -130,7 +129,7 @@ static void set_oom_score(void) {
 static long drop(const struct warm_job *job) {
     long failed;
     sys3(SYS_setsid_, 0, 0, 0); /* fails in one that has its own already */
-    if (job->behind) { /* the first to be killed, and behind the agent's timers */
+    if (job->behind) {          /* the first to be killed, and behind the agent's timers */
         const int priority = 0;
         set_oom_score();
         sys3(SYS_sched_setscheduler_, 0, SCHED_BATCH_, &priority);
@@ -283,8 +282,8 @@ static long fork_sibling(int *kept_id) {
     size_t robust_size = 0;
     sys3(SYS_get_robust_list_, 0, &robust, &robust_size);
     PyOS_BeforeFork();
-    long pid = sys_clone(CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD_,
-                         kept_id);
+    long pid =
+        sys_clone(CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD_, kept_id);
     if (pid != 0) {
         PyOS_AfterFork_Parent();
         return pid;
@@ -346,8 +345,8 @@ EXPORT int enclave_rename(
  * called as the last, this ends it at once, where that is the same: the exit code must
  * be 0, which the depth of the stack proves (sys.exit() ends deeper) with what plain
  * looks at; and nothing may be left whose end shows. */
-EXPORT void
-enclave_end_is(uintptr_t depth, void **quiet, int count, void *plain, void *none, void *yes) {
+EXPORT void enclave_end_is(
+    uintptr_t depth, void **quiet, int count, void *plain, void *none, void *yes) {
     here.end.depth = depth;
     here.end.quiet = quiet;
     here.end.quiet_count = count;
@@ -418,8 +417,7 @@ __attribute__((constructor)) static void stop_before_main(void) {
 
     /* Vectors for the strings, on the stack's neighbour: a mapping of their own. */
     uint64_t slots = view.argument_count + view.variable_count + 2;
-    long vectors =
-        sys6(SYS_mmap_, 0, slots * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
+    long vectors = sys6(SYS_mmap_, 0, slots * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
     if (vectors < 0 && vectors > -4096)
         leave(126);
     char **argv = (char **)vectors;

@@ -59,31 +59,31 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define sys3(n, a, b, c)       sys6(n, a, b, c, 0, 0, 0)
 #define sys5(n, a, b, c, d, e) sys6(n, a, b, c, d, e, 0)
 
-#define SYS_openat_          __NR_openat
-#define SYS_read_            __NR_read
-#define SYS_write_           __NR_write
-#define SYS_close_           __NR_close
-#define SYS_brk_             __NR_brk
-#define SYS_prctl_           __NR_prctl
-#define SYS_getpid_          __NR_getpid
-#define SYS_gettid_          __NR_gettid
-#define SYS_sendto_          __NR_sendto
-#define SYS_recvmsg_         __NR_recvmsg
-#define SYS_exit_group_      __NR_exit_group
-#define SYS_setsid_          __NR_setsid
+#define SYS_openat_             __NR_openat
+#define SYS_read_               __NR_read
+#define SYS_write_              __NR_write
+#define SYS_close_              __NR_close
+#define SYS_brk_                __NR_brk
+#define SYS_prctl_              __NR_prctl
+#define SYS_getpid_             __NR_getpid
+#define SYS_gettid_             __NR_gettid
+#define SYS_sendto_             __NR_sendto
+#define SYS_recvmsg_            __NR_recvmsg
+#define SYS_exit_group_         __NR_exit_group
+#define SYS_setsid_             __NR_setsid
 #define SYS_sched_setscheduler_ __NR_sched_setscheduler
-#define SYS_prlimit64_       __NR_prlimit64
-#define SYS_setgroups_       __NR_setgroups
-#define SYS_setresgid_       __NR_setresgid
-#define SYS_setresuid_       __NR_setresuid
-#define SYS_capset_          __NR_capset
-#define SYS_close_range_     436 /* the same everywhere; older headers lack it */
-#define SYS_chdir_           __NR_chdir
-#define SYS_dup3_            __NR_dup3
-#define SYS_mmap_            __NR_mmap
-#define SYS_execve_          __NR_execve
-#define SYS_get_robust_list_ __NR_get_robust_list
-#define SYS_set_robust_list_ __NR_set_robust_list
+#define SYS_prlimit64_          __NR_prlimit64
+#define SYS_setgroups_          __NR_setgroups
+#define SYS_setresgid_          __NR_setresgid
+#define SYS_setresuid_          __NR_setresuid
+#define SYS_capset_             __NR_capset
+#define SYS_close_range_        436 /* the same everywhere; older headers lack it */
+#define SYS_chdir_              __NR_chdir
+#define SYS_dup3_               __NR_dup3
+#define SYS_mmap_               __NR_mmap
+#define SYS_execve_             __NR_execve
+#define SYS_get_robust_list_    __NR_get_robust_list
+#define SYS_set_robust_list_    __NR_set_robust_list
 
 enum {
     AT_FDCWD_ = -100,

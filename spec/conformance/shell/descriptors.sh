@@ -1,0 +1,1 @@
+ls -l /proc/self/fd | wc -l; ls /proc/$$/fd

@@ -1,0 +1,1 @@
+echo named > /dev/stdout; echo fd > /proc/self/fd/1

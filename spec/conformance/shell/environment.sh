@@ -1,0 +1,3 @@
+env | sort
+#: env ODD=a=b c
+#: env UNI=ü

@@ -1,0 +1,3 @@
+env | grep -a odd
+#: env odd-name=1
+#: env 1odd=2

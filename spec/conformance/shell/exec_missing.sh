@@ -1,0 +1,1 @@
+exec no_such_program

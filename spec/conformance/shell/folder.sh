@@ -1,0 +1,1 @@
+pwd; echo "$PWD"; ls -a

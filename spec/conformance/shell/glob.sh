@@ -1,0 +1,1 @@
+touch a.x b.x; echo *.x *.none

@@ -1,0 +1,4 @@
+cat <<END
+$HOME
+$(echo inner)
+END

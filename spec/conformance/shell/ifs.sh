@@ -1,0 +1,1 @@
+IFS=:; v=a:b:c; set -- $v; echo $# $1 "[$IFS]"

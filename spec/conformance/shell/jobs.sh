@@ -1,0 +1,1 @@
+(sleep 0.02; echo child) & wait; echo done

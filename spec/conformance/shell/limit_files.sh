@@ -1,0 +1,2 @@
+ulimit -n
+#: limit NOFILE 50

@@ -1,0 +1,3 @@
+echo one
+
+no_such_command

@@ -1,0 +1,1 @@
+[ "$PPID" = "$(cut -d ' ' -f 4 /proc/$$/stat)" ] && echo same

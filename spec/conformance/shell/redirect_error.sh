@@ -1,0 +1,1 @@
+echo x > /no/such/file; echo $?

@@ -1,0 +1,1 @@
+cat; echo end; read x; echo $?

@@ -1,0 +1,1 @@
+echo $(printf '%s-' a b c) `echo old`

@@ -1,0 +1,1 @@
+type cd ls if f; command -v true

@@ -1,0 +1,3 @@
+trap
+kill -INT $$
+echo never

@@ -1,0 +1,4 @@
+trap 'echo bye' EXIT
+trap 'echo term' TERM
+kill -TERM $$
+exit 3

@@ -1,0 +1,1 @@
+set | grep -v -e '^_=' -e '^PPID=' | sort
