@@ -3,6 +3,7 @@
 #ifndef ENC_POOL_FIXTURE_H
 #define ENC_POOL_FIXTURE_H
 
+#include "cleanup.h"
 #include "fixture.h"
 #include "pool.h"
 
