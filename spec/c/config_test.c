@@ -64,7 +64,7 @@ static void test_defaults(void **state) {
 static void test_all_fields(void **state) {
     (void)state;
     struct enc_config *config = pool_config(
-        "{\"image\":\"alpine\",\"command\":\"run me\",\"working_dir\":\"/work\","
+        "{\"image\":\"alpine\",\"command\":\"run me\",\"working_dir\":\"/job\","
         "\"env_vars\":{\"A\":\"1\",\"B\":\"\"},\"timeout\":1.5,\"memory_limit\":\"2g\","
         "\"cpu_limit\":0.5,\"network\":\"none\",\"extra_hosts\":{\"db\":\"10.0.0.1\"},"
         "\"volumes\":{\"/data\":{\"bind\":\"/in\",\"mode\":\"ro\"},\"/x\":\"/y:ro\","
@@ -106,7 +106,7 @@ static void test_all_fields(void **state) {
     assert_int_equal(config->pids, 64);
     assert_string_equal(config->user, "1000");
     assert_string_equal(tmpfs_of(config, "/tmp"), "size=1m");
-    assert_non_null(tmpfs_of(config, "/work"));
+    assert_non_null(tmpfs_of(config, "/job"));
     assert_null(tmpfs_of(config, "/sandbox"));
     assert_int_equal(config->max_output_bytes, 65536);
 
