@@ -10,21 +10,21 @@
 /* The build puts the agent into the engine. */
 __asm__(".section .rodata\n"
         ".balign 16\n"
-        ".global enc_agent_begin, enc_agent_end\n"
-        ".hidden enc_agent_begin, enc_agent_end\n"
-        "enc_agent_begin: .incbin \"" AGENT_BINARY "\"\n"
-        "enc_agent_end:\n"
+        ".global enc_agent_program, enc_agent_program_end\n"
+        ".hidden enc_agent_program, enc_agent_program_end\n"
+        "enc_agent_program: .incbin \"" AGENT_BINARY "\"\n"
+        "enc_agent_program_end:\n"
         ".byte 0\n"
         ".previous\n");
-extern const unsigned char enc_agent_begin[], enc_agent_end[];
+extern const unsigned char enc_agent_program[], enc_agent_program_end[];
 
-static size_t agent_size(void) {
-    return (size_t)(enc_agent_end - enc_agent_begin);
+size_t enc_agent_volume_size(void) {
+    return (size_t)(enc_agent_program_end - enc_agent_program);
 }
 
 /* FNV-1a: it tells builds apart; it is no protection. */
 static uint64_t hash(uint64_t value) {
-    for (const unsigned char *at = enc_agent_begin; at < enc_agent_end; at++)
+    for (const unsigned char *at = enc_agent_program; at < enc_agent_program_end; at++)
         value = (value ^ *at) * 0x100000001b3ull;
     return value;
 }
@@ -54,9 +54,10 @@ static int add_agent(struct archive *archive, struct archive_entry *entry) {
     archive_entry_set_perm(entry, 0500);
     archive_entry_set_uid(entry, 0);
     archive_entry_set_gid(entry, 0);
-    archive_entry_set_size(entry, (la_int64_t)agent_size());
+    archive_entry_set_size(entry, (la_int64_t)enc_agent_volume_size());
     if (archive_write_header(archive, entry) != ARCHIVE_OK ||
-        archive_write_data(archive, enc_agent_begin, agent_size()) != (la_ssize_t)agent_size())
+        archive_write_data(archive, enc_agent_program, enc_agent_volume_size()) !=
+            (la_ssize_t)enc_agent_volume_size())
         return -1;
     return 0;
 }

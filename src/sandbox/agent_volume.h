@@ -17,6 +17,9 @@ void enc_agent_volume_name(char name[48]);
 /* The tar of what belongs into the volume: agent, executable by its owner root alone. */
 int enc_agent_volume_tar(struct enc_buf *tar, struct enclave_error *err);
 
+/* Bytes of the agent, which follow the one header of the tar. */
+size_t enc_agent_volume_size(void);
+
 /* The processor that the agent was built for, as Docker names it ("amd64"). */
 const char *enc_agent_architecture(void);
 

@@ -51,17 +51,21 @@ static struct enc_host *docker_open(struct enc_loop *loop,
 }
 
 /* The one place where a channel is chosen. */
-static const struct enc_box_link *choose_link(const struct enc_config *config,
+static const struct enc_box_link *choose_link(const struct enc_docker_host *host,
+                                              const struct enc_config *config,
                                               struct enclave_error *err) {
-    switch (config->channel) {
-    case ENC_CHANNEL_AGENT:
-        enc_fail(err, ENCLAVE_INVALID, "sandbox.create", "channel \"agent\": not available here");
-        return NULL;
-    case ENC_CHANNEL_AUTO:
-    case ENC_CHANNEL_EXEC:
-        break;
-    }
-    return &enc_box_link_exec;
+    if (config->channel == ENC_CHANNEL_EXEC)
+        return &enc_box_link_exec;
+    if (host->agent_fits)
+        return &enc_box_link_agent;
+    if (config->channel == ENC_CHANNEL_AUTO)
+        return &enc_box_link_exec;
+    enc_fail(err,
+             ENCLAVE_INVALID,
+             "sandbox.create",
+             "channel \"agent\": the agent cannot run on this Docker Engine; use \"auto\" or "
+             "\"exec\"");
+    return NULL;
 }
 
 /* ---- creating ------------------------------------------------------------------- */
@@ -145,6 +149,7 @@ static void on_stream_end(void *data, const struct enclave_error *failed) {
 static const struct enc_stream_events stream_events = {on_attached, on_bytes, on_stream_end};
 
 static void remove_box(struct enc_box *box);
+static void request_container(struct enc_box *box);
 
 static void on_created(void *data, json_t *reply, const struct enclave_error *err) {
     struct enc_box *box = data;
@@ -156,6 +161,13 @@ static void on_created(void *data, json_t *reply, const struct enclave_error *er
     if (box->removing) {
         enc_timer_stop(box->host->base.loop, &box->timer);
         remove_box(box);
+        return;
+    }
+    if (err && box->socket && strstr(err->message, "bind source path")) {
+        /* The engine is elsewhere after all, or sees other folders. */
+        box->host->no_socket = true;
+        box->link->close(box);
+        request_container(box);
         return;
     }
     if (err) {
@@ -184,6 +196,24 @@ static void fail_later(struct enc_box *box) {
     enc_timer_start(box->host->base.loop, &box->timer, 0);
 }
 
+static void request_container(struct enc_box *box) {
+    struct enc_sandbox *sandbox = box->sandbox;
+    json_t *body = enc_box_body(box);
+    if (!body)
+        enc_fail_nomem(&box->trouble, "sandbox.create");
+    else
+        box->call = enc_docker_container_create(box->host->docker,
+                                                sandbox->id,
+                                                sandbox->config->platform,
+                                                body,
+                                                answer(box, on_created),
+                                                &box->trouble);
+    json_decref(body);
+    box->creating = box->call != NULL;
+    if (!box->call)
+        fail_later(box);
+}
+
 static void docker_create(struct enc_host *base, struct enc_sandbox *sandbox) {
     struct enc_docker_host *host = enc_docker_host_of(base);
     struct enc_box *box = calloc(1, sizeof *box);
@@ -196,21 +226,10 @@ static void docker_create(struct enc_host *base, struct enc_sandbox *sandbox) {
     box->stage = "create the container";
     sandbox->driver_state = box;
     enc_list_push_back(&host->boxes, &box->in_host);
-    json_t *body = NULL;
-    if ((box->link = choose_link(sandbox->config, &box->trouble))) {
-        if (!(body = enc_box_body(box)))
-            enc_fail_nomem(&box->trouble, "sandbox.create");
-        else
-            box->call = enc_docker_container_create(host->docker,
-                                                    sandbox->id,
-                                                    sandbox->config->platform,
-                                                    body,
-                                                    answer(box, on_created),
-                                                    &box->trouble);
-    }
-    json_decref(body);
-    box->creating = box->call != NULL;
-    if (!box->call)
+    box->link = choose_link(host, sandbox->config, &box->trouble);
+    if (box->link)
+        request_container(box);
+    else
         fail_later(box);
 }
 
@@ -222,6 +241,8 @@ static void gone(struct enc_box *box) {
     enc_timer_stop(box->host->base.loop, &box->timer);
     enc_docker_cancel(box->call);
     enc_stream_close(box->stream);
+    if (box->link && box->link->close)
+        box->link->close(box);
     enc_buf_free(&box->said);
     free(box);
     sandbox->driver_state = NULL;

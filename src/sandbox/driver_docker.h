@@ -2,6 +2,7 @@
 #ifndef ENC_DRIVER_DOCKER_H
 #define ENC_DRIVER_DOCKER_H
 
+#include "channel_agent_socket.h"
 #include "docker.h"
 #include "programs.h"
 #include "sandbox.h"
@@ -17,6 +18,10 @@ struct enc_docker_host {
     struct enc_host base;
     struct enc_docker *docker;
     bool swept;
+    bool has_agent;        /* in its volume, checked by this engine */
+    bool knows_fit;        /* whether the agent can run there was looked at */
+    bool agent_fits;       /* it can */
+    bool no_socket;        /* folders of this host cannot be mounted there */
     struct enc_list boxes; /* in_host */
 };
 
@@ -31,9 +36,11 @@ struct enc_box_link {
     void (*started)(struct enc_box *box);
     /* What the container's first process wrote. False: the box may be gone. */
     bool (*feed)(struct enc_box *box, int stream, const char *bytes, size_t len);
+    /* The box goes; may be NULL. */
+    void (*close)(struct enc_box *box);
 };
 
-extern const struct enc_box_link enc_box_link_exec;
+extern const struct enc_box_link enc_box_link_exec, enc_box_link_agent;
 
 /* One container. */
 struct enc_box {
@@ -46,7 +53,9 @@ struct enc_box {
     struct enc_docker_call *call;
     struct enc_stream *stream; /* attached */
     struct enc_demux demux;
-    struct enc_buf said; /* what its first process wrote before it was ready */
+    struct enc_agent_socket *socket; /* the agent's, near by; NULL: none */
+    bool streamed;                   /* the agent's frames come by the attached stream */
+    struct enc_buf said;             /* what its first process wrote before it was ready */
     struct enc_timer timer;
     bool creating, removing;
     enc_deadline give_up;         /* removal is tried until then */
@@ -71,6 +80,17 @@ struct enc_prepare *enc_docker_prepare(struct enc_host *host,
                                        void *data,
                                        struct enclave_error *err);
 void enc_docker_prepare_cancel(struct enc_prepare *prepare);
+
+/* driver_docker_volume.c: has the agent in its volume; an image is needed for the container
+ * through which it is put there. done comes once, unless it is cancelled. */
+struct enc_agent_fill;
+struct enc_agent_fill *enc_agent_fill(struct enc_docker_host *host,
+                                      const char *image,
+                                      const char *platform,
+                                      void (*done)(void *data, const struct enclave_error *err),
+                                      void *data,
+                                      struct enclave_error *err);
+void enc_agent_fill_cancel(struct enc_agent_fill *fill);
 
 /* driver_docker_programs.c */
 extern const struct enc_programs enc_docker_programs;

@@ -1,8 +1,10 @@
-/* Getting ready: remove what a crashed engine left (once per host), have the image. */
+/* Getting ready: remove what a crashed engine left (once per host), have the image, have
+ * the agent in its volume. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent_volume.h"
 #include "driver_docker.h"
 #include "owner.h"
 
@@ -13,6 +15,7 @@ struct enc_prepare {
     void (*done)(void *data, const struct enclave_error *err);
     void *data;
     struct enc_docker_call *call;
+    struct enc_agent_fill *fill;
     json_t *orphans;        /* ids still to be removed */
     struct enc_timer again; /* a step could not be started */
     struct enclave_error trouble;
@@ -21,6 +24,7 @@ struct enc_prepare {
 
 static void prepare_free(struct enc_prepare *prepare) {
     enc_docker_cancel(prepare->call);
+    enc_agent_fill_cancel(prepare->fill);
     enc_timer_stop(prepare->host->base.loop, &prepare->again);
     json_decref(prepare->orphans);
     enc_config_unref(prepare->config);
@@ -56,6 +60,59 @@ static struct enc_docker_for answer(struct enc_prepare *prepare, enc_docker_done
     return (struct enc_docker_for){enc_deadline_in(ENC_DOCKER_LIMIT), done, prepare};
 }
 
+/* ---- the agent ------------------------------------------------------------------ */
+
+static void on_filled(void *data, const struct enclave_error *err) {
+    struct enc_prepare *prepare = data;
+    prepare->fill = NULL;
+    end(prepare, err);
+}
+
+static void fill_volume(struct enc_prepare *prepare) {
+    const struct enc_config *config = prepare->config;
+    prepare->fill = enc_agent_fill(
+        prepare->host, config->image, config->platform, on_filled, prepare, &prepare->trouble);
+    if (!prepare->fill)
+        step(prepare, NULL);
+}
+
+static void on_version(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_prepare *prepare = data;
+    struct enc_docker_host *host = prepare->host;
+    const char *there = json_string_value(json_object_get(reply, "Arch"));
+    prepare->call = NULL;
+    if (err) {
+        end(prepare, err);
+        return;
+    }
+    host->knows_fit = true;
+    host->agent_fits = there && strcmp(there, enc_agent_architecture()) == 0;
+    if (host->agent_fits) {
+        fill_volume(prepare);
+        return;
+    }
+    enc_log(host->base.log,
+            ENC_LOG_WARN,
+            "the Docker Engine is on %s and the agent is for %s: programs are started by docker "
+            "exec, which is slow",
+            there ? there : "an unknown processor",
+            enc_agent_architecture());
+    end(prepare, NULL);
+}
+
+/* The image is there; the last step. */
+static void have_agent(struct enc_prepare *prepare) {
+    const struct enc_docker_host *host = prepare->host;
+    if (prepare->config->channel == ENC_CHANNEL_EXEC || host->has_agent ||
+        (host->knows_fit && !host->agent_fits))
+        end(prepare, NULL);
+    else if (host->knows_fit)
+        fill_volume(prepare);
+    else
+        step(prepare,
+             enc_docker_version(host->docker, answer(prepare, on_version), &prepare->trouble));
+}
+
 /* ---- the image ------------------------------------------------------------------ */
 
 static void on_pulled(void *data, json_t *reply, const struct enclave_error *failed) {
@@ -64,7 +121,7 @@ static void on_pulled(void *data, json_t *reply, const struct enclave_error *fai
     (void)reply;
     prepare->call = NULL;
     if (!failed) {
-        end(prepare, NULL);
+        have_agent(prepare);
         return;
     }
     bool missing = failed->code == ENCLAVE_DOCKER && failed->http_status == 404;
@@ -121,7 +178,7 @@ static void on_image(void *data, json_t *reply, const struct enclave_error *fail
         return;
     }
     if (!failed && (fits(config, reply) || config->pull == ENC_PULL_NEVER)) {
-        end(prepare, NULL);
+        have_agent(prepare);
         return;
     }
     if (config->pull != ENC_PULL_NEVER) {

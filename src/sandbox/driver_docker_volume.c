@@ -1,0 +1,226 @@
+/* The volume with the agent, once per Docker host and engine: it is created when it is not
+ * there, and filled when its content is not the agent's, through a container that is only
+ * created. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent_volume.h"
+#include "driver_docker.h"
+
+struct enc_agent_fill {
+    struct enc_docker_host *host;
+    const char *image;
+    const char *platform;
+    void (*done)(void *data, const struct enclave_error *err);
+    void *data;
+    struct enc_docker_call *call;
+    struct enc_timer again; /* a step could not be started, or the end is to be told */
+    struct enclave_error trouble;
+    struct enc_buf tar, found;
+    char name[48], container[80];
+};
+
+static void nothing(void *data, json_t *reply, const struct enclave_error *err) {
+    (void)data;
+    (void)reply;
+    (void)err;
+}
+
+static void fill_free(struct enc_agent_fill *fill) {
+    enc_docker_cancel(fill->call);
+    enc_timer_stop(fill->host->base.loop, &fill->again);
+    if (fill->container[0]) { /* given up half way */
+        struct enc_docker_for to = {enc_deadline_in(ENC_DOCKER_LIMIT), nothing, NULL};
+        enc_docker_container_remove(fill->host->docker, fill->container, true, to, NULL);
+    }
+    enc_buf_free(&fill->tar);
+    enc_buf_free(&fill->found);
+    free(fill);
+}
+
+static void end(struct enc_agent_fill *fill, const struct enclave_error *err) {
+    void (*done)(void *, const struct enclave_error *) = fill->done;
+    void *data = fill->data;
+    struct enclave_error copy = {0};
+    if (err)
+        enc_fail(&copy,
+                 err->code,
+                 "agent.install",
+                 "cannot install the agent in volume %s: %s",
+                 fill->name,
+                 err->message);
+    copy.http_status = err ? err->http_status : 0;
+    fill->host->has_agent |= !err;
+    fill_free(fill);
+    done(data, err ? &copy : NULL);
+}
+
+static void on_trouble(struct enc_timer *timer) {
+    struct enc_agent_fill *fill = ENC_CONTAINER_OF(timer, struct enc_agent_fill, again);
+    end(fill, &fill->trouble);
+}
+
+static void step(struct enc_agent_fill *fill, struct enc_docker_call *call) {
+    fill->call = call;
+    if (call)
+        return;
+    fill->again.fire = on_trouble;
+    enc_timer_start(fill->host->base.loop, &fill->again, 0);
+}
+
+static struct enc_docker_for answer(struct enc_agent_fill *fill, enc_docker_done *done) {
+    return (struct enc_docker_for){enc_deadline_in(ENC_DOCKER_LIMIT), done, fill};
+}
+
+static void on_removed(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_agent_fill *fill = data;
+    (void)reply;
+    (void)err; /* what is left is swept later */
+    fill->call = NULL;
+    fill->container[0] = '\0';
+    end(fill, NULL);
+}
+
+static void remove_container(struct enc_agent_fill *fill) {
+    step(fill,
+         enc_docker_container_remove(
+             fill->host->docker, fill->container, true, answer(fill, on_removed), &fill->trouble));
+}
+
+static void on_put(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_agent_fill *fill = data;
+    (void)reply;
+    fill->call = NULL;
+    if (err)
+        end(fill, err);
+    else
+        remove_container(fill);
+}
+
+static bool on_tar(void *data, const char *bytes, size_t len) {
+    struct enc_agent_fill *fill = data;
+    return fill->found.len < 8u << 20 && enc_buf_append(&fill->found, bytes, len);
+}
+
+/* The headers may differ in what does not matter: the agent's bytes must be there. */
+static bool is_there(const struct enc_agent_fill *fill) {
+    const size_t header = 512;
+    return fill->found.len && memmem(fill->found.data,
+                                     fill->found.len,
+                                     fill->tar.data + header,
+                                     enc_agent_volume_size()) != NULL;
+}
+
+static void on_found(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_agent_fill *fill = data;
+    (void)reply;
+    fill->call = NULL;
+    if (!err && is_there(fill)) {
+        remove_container(fill);
+        return;
+    }
+    if (err && err->http_status != 404) {
+        end(fill, err);
+        return;
+    }
+    enc_log(fill->host->base.log, ENC_LOG_INFO, "installing the agent in volume %s", fill->name);
+    step(fill,
+         enc_docker_archive_put(fill->host->docker,
+                                fill->container,
+                                ENC_AGENT_FOLDER,
+                                fill->tar.data,
+                                fill->tar.len,
+                                answer(fill, on_put),
+                                &fill->trouble));
+}
+
+static void on_container(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_agent_fill *fill = data;
+    const char *id = json_string_value(json_object_get(reply, "Id"));
+    fill->call = NULL;
+    if (err || !id) {
+        end(fill, err ? err : &fill->trouble);
+        return;
+    }
+    snprintf(fill->container, sizeof fill->container, "%s", id);
+    step(fill,
+         enc_docker_archive_get(fill->host->docker,
+                                fill->container,
+                                ENC_AGENT_PATH,
+                                on_tar,
+                                answer(fill, on_found),
+                                &fill->trouble));
+}
+
+static void on_volume(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_agent_fill *fill = data;
+    (void)reply;
+    fill->call = NULL;
+    if (err) {
+        end(fill, err);
+        return;
+    }
+    json_t *body = json_pack("{s:s, s:[s], s:b, s:{s:s}, s:{s:[{s:s, s:s, s:s, s:{s:b}}]}}",
+                             "Image",
+                             fill->image,
+                             "Entrypoint",
+                             ENC_AGENT_PATH,
+                             "NetworkDisabled",
+                             1,
+                             "Labels",
+                             ENC_LABEL_OWNER,
+                             fill->host->base.owner,
+                             "HostConfig",
+                             "Mounts",
+                             "Type",
+                             "volume",
+                             "Source",
+                             fill->name,
+                             "Target",
+                             ENC_AGENT_FOLDER,
+                             "VolumeOptions",
+                             "NoCopy",
+                             1);
+    step(fill,
+         enc_docker_container_create(fill->host->docker,
+                                     NULL,
+                                     fill->platform,
+                                     body,
+                                     answer(fill, on_container),
+                                     &fill->trouble));
+    json_decref(body);
+}
+
+struct enc_agent_fill *enc_agent_fill(struct enc_docker_host *host,
+                                      const char *image,
+                                      const char *platform,
+                                      void (*done)(void *data, const struct enclave_error *err),
+                                      void *data,
+                                      struct enclave_error *err) {
+    struct enc_agent_fill *fill = calloc(1, sizeof *fill);
+    if (!fill) {
+        enc_fail_nomem(err, "agent.install");
+        return NULL;
+    }
+    fill->host = host;
+    fill->image = image;
+    fill->platform = platform;
+    fill->done = done;
+    fill->data = data;
+    enc_agent_volume_name(fill->name);
+    json_t *labels = json_pack("{s:s}", ENC_LABEL_VERSION, ENCLAVE_VERSION);
+    if (enc_agent_volume_tar(&fill->tar, &fill->trouble) < 0)
+        step(fill, NULL);
+    else
+        step(fill,
+             enc_docker_volume_create(
+                 host->docker, fill->name, labels, answer(fill, on_volume), &fill->trouble));
+    json_decref(labels);
+    return fill;
+}
+
+void enc_agent_fill_cancel(struct enc_agent_fill *fill) {
+    if (fill)
+        fill_free(fill);
+}
