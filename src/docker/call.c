@@ -38,13 +38,7 @@ void enc_docker_refused(struct enc_http_reply *reply, const char *op, struct enc
     json_decref(body);
 }
 
-static void call_free(struct enc_docker_call *call) {
-    if (call->gone)
-        *call->gone = true;
-    enc_http_cancel(call->http);
-    enc_timer_stop(call->docker->loop, &call->overdue);
-    enc_list_remove(&call->in_docker);
-    enc_list_remove(&call->in_waiting);
+static void release(struct enc_docker_call *call) {
     if (call->ask.watch)
         enc_buf_free(&call->ask.watch->piece);
     free(call->ask.watch);
@@ -52,6 +46,16 @@ static void call_free(struct enc_docker_call *call) {
     free(call->auth_header);
     free(call->body);
     free(call);
+}
+
+static void call_free(struct enc_docker_call *call) {
+    call->closed = true;
+    enc_http_cancel(call->http);
+    enc_timer_stop(call->docker->loop, &call->overdue);
+    enc_list_remove(&call->in_docker);
+    enc_list_remove(&call->in_waiting);
+    if (!call->calling)
+        release(call);
 }
 
 /* The last thing that happens to a call. */
@@ -85,13 +89,14 @@ static bool on_data(void *data, const char *bytes, size_t len) {
     struct enc_docker_call *call = data;
     if (call->ask.on_data)
         return call->ask.on_data(call->answer.data, bytes, len);
-    bool gone = false;
-    call->gone = &gone;
-    bool more = enc_docker_watch_feed(call->ask.watch, call->answer.data, bytes, len, &gone);
-    if (gone)
-        return false;
-    call->gone = NULL;
-    return more;
+    call->calling = true;
+    bool more =
+        enc_docker_watch_feed(call->ask.watch, call->answer.data, bytes, len, &call->closed);
+    call->calling = false;
+    if (!call->closed)
+        return more;
+    release(call);
+    return false;
 }
 
 static void on_reply(void *data, struct enc_http_reply *reply, const struct enclave_error *failed) {

@@ -12,7 +12,7 @@ struct enc_docker_call {
     char *body, *auth_header;
     struct enc_http *http;
     struct enc_timer overdue; /* while it waits for the negotiation */
-    bool *gone;               /* set when it is freed while it calls back */
+    bool calling, closed;     /* it calls back; it was closed meanwhile, and is freed after that */
 };
 
 /* client.c */

@@ -50,9 +50,9 @@ struct enc_docker_call *enc_docker_ask(struct enc_docker *docker,
  * NULL: no memory. */
 char *enc_docker_path(const char *first, ...) __attribute__((sentinel));
 
-/* watch.c. False: the stream is no JSON, or an object is too large (watch->failed). gone:
- * set by the caller's object function when the watch was freed. */
+/* watch.c. False: the stream is no JSON, or an object is too large (watch->failed). It
+ * stops when *closed has become true. */
 bool enc_docker_watch_feed(
-    struct enc_docker_watch *watch, void *data, const char *bytes, size_t len, const bool *gone);
+    struct enc_docker_watch *watch, void *data, const char *bytes, size_t len, const bool *closed);
 
 #endif

@@ -32,7 +32,7 @@ static size_t scan(struct enc_docker_watch *watch, const char *bytes, size_t len
 }
 
 bool enc_docker_watch_feed(
-    struct enc_docker_watch *watch, void *data, const char *bytes, size_t len, const bool *gone) {
+    struct enc_docker_watch *watch, void *data, const char *bytes, size_t len, const bool *closed) {
     while (len) {
         if (!watch->depth && !watch->piece.len && *bytes != '{') {
             if (*bytes != ' ' && *bytes != '\r' && *bytes != '\n' && *bytes != '\t')
@@ -60,7 +60,7 @@ bool enc_docker_watch_feed(
             return nonsense(watch, "is no JSON");
         watch->object(watch, data, object);
         json_decref(object);
-        if (*gone)
+        if (*closed)
             return true;
     }
     return true;

@@ -17,18 +17,18 @@ struct enc_http {
     struct enc_buf body; /* with on_data: what was not handed on yet */
     bool head_ended;     /* libcurl takes a head that broke off for a whole reply */
     bool too_big, no_memory;
-    bool *gone; /* set when it is freed while it calls back */
+    bool calling, closed; /* it calls back; it was closed meanwhile, and is freed after that */
 };
 
 static void http_free(struct enc_http *http) {
-    if (http->gone)
-        *http->gone = true;
+    http->closed = true;
     http->loop->operations--;
     enc_timer_stop(http->loop, &http->overdue);
     enc_exchange_close(&http->exchange);
     curl_slist_free_all(http->headers);
     enc_buf_free(&http->body);
-    free(http);
+    if (!http->calling)
+        free(http);
 }
 
 static int status_of(struct enc_http *http) {
@@ -92,13 +92,14 @@ static void on_ready(struct enc_exchange *exchange) {
     struct enclave_error err = {0};
     if (http->body.len && streams(http)) {
         struct enc_buf piece = enc_buf_steal(&http->body);
-        bool gone = false;
-        http->gone = &gone;
+        http->calling = true;
         bool more = http->request.on_data(http->request.data, piece.data, piece.len);
         enc_buf_free(&piece);
-        if (gone)
+        http->calling = false;
+        if (http->closed) {
+            free(http);
             return;
-        http->gone = NULL;
+        }
         if (!more) {
             enc_fail(&err, ENCLAVE_CANCELLED, op, "the receiver wants no more");
             end(http, &err);

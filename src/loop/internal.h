@@ -19,7 +19,6 @@ struct enc_multi {
     struct enc_timer timer; /* libcurl's */
     struct enc_list active; /* struct enc_exchange.in_multi */
     struct enc_list ready;  /* struct enc_exchange.in_ready */
-    bool *gone;             /* set when it is freed while it calls back */
 };
 
 /* One easy handle in a multi. ready is called outside of libcurl, so it may add and

@@ -12,16 +12,16 @@ struct watch {
     curl_socket_t fd;
 };
 
+/* Marks are made inside of libcurl only, so none come while this goes on. After the last
+ * one the multi is not touched: a stream's goes with the stream, its only exchange. */
 static void hand_on(struct enc_multi *multi) {
-    bool gone = false;
-    struct enc_list *next;
-    multi->gone = &gone;
-    while (!gone && (next = enc_list_pop_front(&multi->ready))) {
+    for (struct enc_list *next; (next = enc_list_pop_front(&multi->ready));) {
         struct enc_exchange *exchange = ENC_CONTAINER_OF(next, struct enc_exchange, in_ready);
+        bool last = enc_list_empty(&multi->ready);
         exchange->ready(exchange);
+        if (last)
+            return;
     }
-    if (!gone)
-        multi->gone = NULL;
 }
 
 static void finish(struct enc_exchange *exchange, CURLcode result) {
@@ -117,8 +117,6 @@ void enc_multi_free(struct enc_multi *multi) {
         curl_multi_cleanup(multi->curl);
     multi->curl = NULL;
     enc_timer_stop(multi->loop, &multi->timer);
-    if (multi->gone)
-        *multi->gone = true;
 }
 
 int enc_exchange_open(struct enc_multi *multi, struct enc_exchange *exchange) {

@@ -41,14 +41,13 @@ bool enc_stream_shake(struct enc_stream *stream, bool eof) {
             return refuse(stream, &head);
         return false;
     }
-    bool gone = false;
     struct enc_buf reply = enc_buf_steal(&stream->reply);
     enc_timer_stop(stream->loop, &stream->overdue);
     stream->phase = ENC_STREAM_OPEN;
-    stream->gone = &gone;
+    enc_stream_enter(stream);
     stream->events->on_open(stream->data);
+    bool gone = enc_stream_leave(stream);
     if (!gone) {
-        stream->gone = NULL;
         enc_stream_flush(stream); /* what was written meanwhile */
         gone = enc_stream_deliver(stream, reply.data + head.len, reply.len - head.len);
     }

@@ -34,16 +34,33 @@ static void watch(struct enc_stream *stream) {
         uv_poll_stop(&stream->poll);
 }
 
+static void release(struct enc_stream *stream) {
+    enc_buf_free(&stream->reply);
+    enc_buf_free(&stream->out);
+    free(stream);
+}
+
+void enc_stream_enter(struct enc_stream *stream) {
+    stream->calling = true;
+}
+
+bool enc_stream_leave(struct enc_stream *stream) {
+    stream->calling = false;
+    if (!stream->closed)
+        return false;
+    if (!stream->polled) /* else its poll handle, once closed, does it */
+        release(stream);
+    return true;
+}
+
 bool enc_stream_finish(struct enc_stream *stream, const struct enclave_error *err) {
-    bool gone = false;
     stream->phase = ENC_STREAM_ENDED;
     enc_timer_stop(stream->loop, &stream->overdue);
     enc_timer_stop(stream->loop, &stream->again);
     watch(stream);
-    stream->gone = &gone;
+    enc_stream_enter(stream);
     stream->events->on_end(stream->data, err);
-    if (!gone)
-        stream->gone = NULL;
+    enc_stream_leave(stream);
     return true;
 }
 
@@ -88,22 +105,19 @@ void enc_stream_flush(struct enc_stream *stream) {
         }
         if (stream->ending && !stream->shut) {
             stream->shut = true;
-            shutdown(stream->fd, SHUT_WR); /* with TLS the other side sees a bare end, which Go takes */
+            shutdown(stream->fd,
+                     SHUT_WR); /* with TLS the other side sees a bare end, which Go takes */
         }
     }
     watch(stream);
 }
 
 bool enc_stream_deliver(struct enc_stream *stream, const char *bytes, size_t len) {
-    bool gone = false;
     if (!len)
         return false;
-    stream->gone = &gone;
+    enc_stream_enter(stream);
     stream->events->on_data(stream->data, bytes, len);
-    if (gone)
-        return true;
-    stream->gone = NULL;
-    return stream->phase != ENC_STREAM_OPEN;
+    return enc_stream_leave(stream) || stream->phase != ENC_STREAM_OPEN;
 }
 
 /* True: the stream is gone or has ended. */
@@ -159,14 +173,12 @@ static void work(struct enc_stream *stream) {
         return;
     }
     if (stream->drained) {
-        bool gone = false;
         stream->drained = false;
-        stream->gone = &gone;
+        enc_stream_enter(stream);
         if (stream->on_drain)
             stream->on_drain(stream->data);
-        if (gone)
+        if (enc_stream_leave(stream))
             return;
-        stream->gone = NULL;
     }
     if (reads(stream))
         read_some(stream);
@@ -188,12 +200,6 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
         read_some(stream))
         return;
     watch(stream);
-}
-
-static void release(struct enc_stream *stream) {
-    enc_buf_free(&stream->reply);
-    enc_buf_free(&stream->out);
-    free(stream);
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -248,8 +254,7 @@ void enc_stream_pause(struct enc_stream *stream, bool paused) {
 void enc_stream_close(struct enc_stream *stream) {
     if (!stream)
         return;
-    if (stream->gone)
-        *stream->gone = true;
+    stream->closed = true;
     stream->loop->operations--;
     enc_timer_stop(stream->loop, &stream->again);
     enc_timer_stop(stream->loop, &stream->overdue);
@@ -260,6 +265,6 @@ void enc_stream_close(struct enc_stream *stream) {
     }
     enc_exchange_close(&stream->exchange);
     enc_multi_free(&stream->multi);
-    if (!polled)
+    if (!polled && !stream->calling)
         release(stream);
 }

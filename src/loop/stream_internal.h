@@ -37,8 +37,13 @@ struct enc_stream {
     bool drained;                /* on_drain is due */
     struct enclave_error broken; /* code: on_end is due */
     void (*on_drain)(void *data);
-    bool *gone; /* set when it is closed while it calls back */
+    bool calling, closed; /* it calls back; it was closed meanwhile, and is freed after that */
 };
+
+/* Around each event. leave: true when it was closed meanwhile; nothing of it may be
+ * touched then. */
+void enc_stream_enter(struct enc_stream *stream);
+bool enc_stream_leave(struct enc_stream *stream);
 
 /* The last event. err NULL: the other side ended it. Always true: there is nothing more
  * to do. */
