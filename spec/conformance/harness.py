@@ -5,6 +5,7 @@ import array
 import ctypes
 import io
 import os
+import re
 import resource
 import select
 import signal
@@ -18,11 +19,15 @@ import zipfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGENT = os.path.join(HERE, "..", "..", "src", "agent")
 MARK = "mark-" + "x" * (1023 - 5)
-PRELOAD = (
-    "json,re,math,random,datetime,collections,itertools,functools,typing,string,heapq,bisect,"
-    "copy,decimal,fractions,statistics,dataclasses,textwrap,subprocess,threading,pathlib,"
-    "traceback,tempfile,hashlib,inspect,contextlib,operator,time,csv,pprint,logging"
-)
+
+
+def default_preload():
+    """The list in the agent, of which there must be only one."""
+    with open(os.path.join(AGENT, "warm.c")) as file:
+        text = file.read().partition("default_preload[] =")[2].partition(";")[0]
+    return "".join(re.findall(r'"([^"]*)"', text))
+
+
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
@@ -96,7 +101,7 @@ def pack_job(path, argv, env, cwd, uid, gid, limits=()):
 class Warm:
     """A server for python, or a single waiting shell."""
 
-    def __init__(self, entry, python=None, shell=None, preload=PRELOAD, env=None):
+    def __init__(self, entry, python=None, shell=None, preload=None, env=None):
         self.entry = memory_file("entry", entry)
         self.path = python or shell
         self.shell = shell
@@ -110,7 +115,7 @@ class Warm:
             pipe = os.pipe()
             fds = [null, pipe[1], pipe[1], theirs.fileno(), self.entry, archive]
             vars = dict(self.env, HOME="/nonexistent", PYTHONPATH="/proc/self/fd/5",
-                        ENCLAVE_PRELOAD=preload)
+                        ENCLAVE_PRELOAD=preload or default_preload())
             self.pid = start(python, ["python3", MARK], vars, fds)
             theirs.close()
             os.close(archive)

@@ -324,6 +324,8 @@ class End:
         self.reference = known["_weakref"].ref
         self.excepthook = sys.excepthook
         self.modules = sys.modules
+        self.module_count = 0  # before the program
+        self.islice = known["itertools"].islice
         self.input = ()  # the parts of a sys.stdin that was made late
         self.broken = False  # the script could not even be opened
         self.quiet = [sys.gettrace, sys.getprofile]
@@ -343,8 +345,12 @@ class End:
         main = self.modules.get("__main__")
         if type(getattr(main, "__loader__", None)).__name__ != "SourceFileLoader":
             return False
-        for name, module in list(self.modules.items()):
-            file = getattr(module, "__file__", None)
+        # The last ones in are the program's: to look at all would copy their pages.
+        fresh = len(self.modules) - self.module_count
+        if fresh < 0:
+            return False
+        for name in list(self.islice(reversed(self.modules), fresh)):
+            file = getattr(self.modules[name], "__file__", None)
             if file and ".so" in file and name not in self.INERT:
                 return False
         if not self.nothing_to_see(self.get_objects()):
@@ -416,7 +422,8 @@ class Server:
         self.environ = environ
         wanted = self.read_wanted()
         # Some do a part of their work once: the first compilation is 2 ms slower.
-        failed = self.preloads.load(["atexit", "ctypes", "gc"] + wanted)
+        failed = self.preloads.load(["atexit", "ctypes", "gc", "itertools"] + wanted)
+        self.common = [name for name in wanted[:6] if name not in failed]
         compile("def f(x):\n    return [i for i in x]\n", "<none>", "exec")
         self.load_entry()
         self.find_names()
@@ -500,6 +507,7 @@ class Server:
 
         entry.enclave_wait.argtypes = [integer, ctypes.POINTER(View)]
         entry.enclave_wait.restype = None
+        entry.enclave_environment.argtypes = [ctypes.POINTER(View)]
         entry.enclave_find.argtypes = [address, address, text, ctypes.POINTER(address), integer]
         entry.enclave_rename.argtypes = [address, text, integer, address, integer]
         entry.enclave_prepare()
@@ -539,12 +547,52 @@ class Server:
         is_end.argtypes = [size, self.ctypes.c_void_p, self.ctypes.c_int] + [py_object] * 3
         is_end(depth, quiet, len(quiet), plain, None, True)
 
+    def writable(self):
+        """The parts of memory that are this process's own: [(start, end)]"""
+        with open("/proc/self/maps") as maps:
+            for line in maps.read().splitlines():
+                place, rights = line.split(None, 2)[:2]
+                if rights == "rw-p":
+                    start, _, end = place.partition("-")
+                    yield int(start, 16), int(end, 16)
+
+    def copied(self, parts):
+        """In a child: the parts of memory that it no longer shares with the server."""
+        page = self.known_page
+        runs = []
+        with open("/proc/self/pagemap", "rb", 0) as pagemap:
+            for start, end in parts:
+                pagemap.seek(start // page * 8)
+                entries = pagemap.read((end - start) // page * 8)
+                for i in range(0, len(entries), 8):
+                    # Present, and mapped here alone.
+                    if entries[i + 7] & 0x81 == 0x81:
+                        at = start + i // 8 * page
+                        if runs and runs[-1][1] == at:
+                            runs[-1][1] = at + page
+                        else:
+                            runs.append([at, at + page])
+        return runs
+
+    def rehearse(self, parts):
+        """The last act of the trial's program: what did it need?"""
+        self.end.plain()
+        try:
+            runs = self.copied(parts)
+        except OSError:
+            runs = []
+        sys.stdout.flush()
+        self.posix.write(1, repr(runs).encode() + b"\n")
+
     def trial(self):
         """Runs a program in a child, like any other. True in the child."""
         posix = self.posix
-        program = b"import sys\nsys.stdout.write('%r\\n' % [sys.argv, __name__, __file__])\n"
+        program = "import sys, %s\nsys.stdout.write('%%r\\n' %% [sys.argv, __name__, __file__])\n"
+        program = (program % (", ".join(self.common) or "os")).encode()
         expected = repr([["/dev/stdin", "a b"], "__main__", "/dev/stdin"]).encode() + b"\n"
         to_child, from_child = posix.pipe(), posix.pipe()
+        self.known_page = posix.sysconf("SC_PAGESIZE")
+        parts = list(self.writable())
         child = posix.fork()
         if child == 0:
             posix.dup2(to_child[0], 0)
@@ -552,6 +600,7 @@ class Server:
             posix.close(self.SOCKET)
             for fd in to_child + from_child:
                 posix.close(fd)
+            self.preloads.known["atexit"].register(self.rehearse, parts)
             self.become(b"", [b"python3", b"/dev/stdin", b"a b"], [b"HOME=/nonexistent"])
             return True
         posix.close(to_child[0])
@@ -567,10 +616,21 @@ class Server:
         posix.close(from_child[0])
         _, status = posix.waitpid(child, 0)
         size = self.ctypes.sizeof(self.ctypes.c_size_t)
-        if status != 0 or said[:-size] != expected:
+        said, depth = said[:-size], said[-size:]
+        if status != 0 or not said.startswith(expected):
             raise Refuse("the trial run failed: status %d, %r" % (status, said[:200]))
-        self.allow_end(int.from_bytes(said[-size:], sys.byteorder))
+        self.allow_end(int.from_bytes(depth, sys.byteorder))
+        self.expect(eval(said[len(expected):]))
         return False
+
+    def expect(self, runs):
+        """What any program needs is copied while a child waits for its job."""
+        size = self.ctypes.c_size_t
+        array = (size * (2 * len(runs)))(*[x for run in runs for x in run])
+        self.held_runs = array
+        is_needed = self.entry.enclave_needs
+        is_needed.argtypes = [self.ctypes.c_void_p, self.ctypes.c_int]
+        is_needed(array, len(runs))
 
     def find_names(self):
         """Where the interpreter keeps the script's name."""
@@ -656,6 +716,8 @@ class Server:
         posix.close(self.SOCKET)
         view = self.view
         self.entry.enclave_wait(socket, view)
+        if self.entry.enclave_environment(view) < 0:
+            raise MemoryError
         self.become(
             self.string_at(view.path),
             self.strings(view.arguments, view.variables),
@@ -694,6 +756,7 @@ class Server:
         if hasattr(sys, "orig_argv"):
             sys.orig_argv[:] = names
         self.doubt(arguments[1])
+        self.end.module_count = len(sys.modules)
 
     def strings(self, start, end):
         block = self.string_at(start, end - start)
@@ -705,15 +768,12 @@ class Server:
     def take_environment(self, variables):
         posix = self.posix
         data = self.environ._data
-        for name in list(data):
-            posix.unsetenv(name)
         data.clear()
         for each in variables:
             name, is_set, value = each.partition(b"=")
             # As the interpreter does: without "=" it is no variable; the first one wins.
             if is_set and name and name not in data:
                 data[name] = value
-                posix.putenv(name, value)
         for name, value in self.coerced:
             if name not in data:
                 data[name] = value

@@ -38,7 +38,9 @@ enum { STAT_FIELDS = 52 };
 static struct {
     uint64_t stat[STAT_FIELDS];
     int stat_known;
-    char *region; /* the job; its strings stay here for good */
+    char *region;           /* the job; its strings stay here for good */
+    const uintptr_t *needs; /* from, to: memory that any program writes to */
+    int need_count;
     struct {
         uintptr_t depth; /* of the stack, where the interpreter ends after a plain run */
         void **quiet;    /* what returns None as long as nothing watches Python code */
@@ -162,6 +164,24 @@ static void close_from(unsigned first) {
         sys3(SYS_close_, fd, 0, 0);
 }
 
+EXPORT void enclave_needs(const uintptr_t *needs, int count) {
+    here.needs = needs;
+    here.need_count = count;
+}
+
+/* Copies pages that are shared with the server, while there is nothing else to do. */
+static void get_ready(int socket) {
+    struct pollfd_ job = {.fd = socket, .events = 1};
+    const uint64_t now[2] = {0, 0};
+    for (int i = 0; i < here.need_count; i++) {
+        if (i % 8 == 0 && sys6(SYS_ppoll_, &job, 1, now, 0, 0, 0) != 0)
+            return;
+        uintptr_t from = here.needs[2 * i], to = here.needs[2 * i + 1];
+        if (sys3(SYS_madvise_, from, to - from, MADV_POPULATE_WRITE_) == -EINVAL_)
+            return;
+    }
+}
+
 /* Reads the job. Its descriptors in fds. NULL: the agent has no use for this process. */
 static struct warm_job *receive(int socket, int fds[3]) {
     long region = sys6(SYS_mmap_, 0, WARM_JOB_MAX, PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
@@ -223,12 +243,13 @@ EXPORT int enclave_prepare(void) {
     return 0;
 }
 
-/* Waits for a job and becomes its process, all but the program. Ends the process where
- * there is no job or it cannot be done. */
+/* Waits for a job and becomes its process, all but the program and its environment. Ends
+ * the process where there is no job or it cannot be done. */
 EXPORT void enclave_wait(int socket, struct warm_view *view) {
     enum { STEP_IDENTITY = 2, STEP_FOLDER = 3 }; /* of enum spawn_step */
     int fds[3];
     say(socket, WARM_WAITING, 0, 0);
+    get_ready(socket);
     struct warm_job *job = receive(socket, fds);
     if (!job || locate(job, view) < 0)
         leave(0);
@@ -252,7 +273,34 @@ EXPORT void enclave_wait(int socket, struct warm_view *view) {
     show_as(view->arguments, view->variables, view->end);
 }
 
+/* The arguments and, behind them, the environment as vectors, each ended by NULL. */
+static char **vectors(const struct warm_view *view) {
+    uint32_t strings = view->argument_count + view->variable_count;
+    long memory =
+        sys6(SYS_mmap_, 0, (strings + 2) * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
+    if (memory < 0 && memory > -4096)
+        return NULL;
+    char **argv = (char **)memory;
+    char *at = view->arguments;
+    for (uint32_t i = 0; i < strings; i++) {
+        argv[i < view->argument_count ? i : i + 1] = at;
+        while (*at)
+            at++;
+        at++;
+    }
+    return argv;
+}
+
 /* For the Python server -------------------------------------------------------------- */
+
+/* The C library's environment becomes the job's. */
+EXPORT int enclave_environment(const struct warm_view *view) {
+    char **argv = vectors(view);
+    if (!argv || !environ)
+        return -1;
+    environ = argv + view->argument_count + 1;
+    return 0;
+}
 
 /* The next descriptor that the agent sends: the socket of a child to fork. -1: the end. */
 EXPORT int enclave_next(int socket) {
@@ -415,21 +463,10 @@ __attribute__((constructor)) static void stop_before_main(void) {
     enclave_wait(WARM_FD_JOB, &view);
     const struct warm_job *job = (const struct warm_job *)here.region;
 
-    /* Vectors for the strings, on the stack's neighbour: a mapping of their own. */
-    uint64_t slots = view.argument_count + view.variable_count + 2;
-    long vectors = sys6(SYS_mmap_, 0, slots * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
-    if (vectors < 0 && vectors > -4096)
+    char **argv = vectors(&view);
+    if (!argv)
         leave(126);
-    char **argv = (char **)vectors;
     char **envp = argv + view.argument_count + 1;
-    char *at = view.arguments;
-    for (uint32_t i = 0; i < view.argument_count + view.variable_count; i++) {
-        char **slot = i < view.argument_count ? argv + i : envp + (i - view.argument_count);
-        *slot = at;
-        while (*at)
-            at++;
-        at++;
-    }
     uint64_t room = 0;
     while (was[room])
         room++;

@@ -85,7 +85,12 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_get_robust_list_    __NR_get_robust_list
 #define SYS_set_robust_list_    __NR_set_robust_list
 
+#define SYS_ppoll_   __NR_ppoll
+#define SYS_madvise_ __NR_madvise
+
 enum {
+    EINVAL_ = 22,
+    MADV_POPULATE_WRITE_ = 23, /* Linux 5.14 */
     AT_FDCWD_ = -100,
     O_WRONLY_ = 1,
     O_CLOEXEC_ = 02000000,
@@ -99,6 +104,11 @@ enum {
     MAP_PRIVATE_ANON_ = 0x22,
 };
 
+struct pollfd_ {
+    int fd;
+    short events;
+    short found;
+};
 struct iovec_ {
     void *base;
     size_t length;
