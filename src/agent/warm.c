@@ -142,6 +142,7 @@ struct warm *warm_new(struct loop *loop, struct tree *tree, const struct warm_se
 
 static void kind_stop(struct warm_kind *kind) {
     loop_timer_stop(&kind->timer);
+    loop_timer_stop(&kind->ahead);
     if (kind->is_python)
         warm_server_stop(kind);
     else
@@ -193,7 +194,7 @@ void warm_idle(struct warm *warm) {
 
 bool warm_forking(const struct warm *warm) {
     for (unsigned i = 0; warm && i < warm->kind_count; i++)
-        if (warm->kinds[i].spare.fd >= 0 && !warm->kinds[i].spare_pid)
+        if (warm->kinds[i].spare.fd >= 0 && !warm->kinds[i].spare_waits)
             return true;
     return false;
 }

@@ -14,6 +14,7 @@ enum {
     WARM_START_MS = 10000, /* for a server to come up */
     WARM_FORK_MS = 100,    /* for a process that was asked for to show itself */
     WARM_BEGIN_MS = 2000,  /* for one that waits to take its job: it only has to run */
+    WARM_AHEAD_MS = 2,     /* after a use: calls that come at once share the processor */
     WARM_FAILURES_MAX = 5, /* then it is given up */
 };
 
@@ -40,8 +41,10 @@ struct warm_kind {
     struct loop_fd control;
     /* The process that waits, or was asked for; fd -1: there is none. */
     struct loop_fd spare;
-    pid_t spare_pid; /* 0: it has not shown itself */
+    pid_t spare_pid;  /* 0: it has not shown itself */
+    bool spare_waits; /* it has said so */
     struct loop_child spare_child;
+    struct loop_timer ahead; /* gets the next one ready when one was used */
 };
 
 struct warm {

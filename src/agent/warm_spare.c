@@ -23,6 +23,7 @@ static void spare_forget(struct warm_kind *kind) {
         tree_forget(kind->warm->tree, kind->spare_pid);
     loop_child_unwatch(&kind->spare_child);
     kind->spare_pid = 0;
+    kind->spare_waits = false;
 }
 
 void warm_spare_drop(struct warm_kind *kind) {
@@ -35,7 +36,7 @@ void warm_spare_drop(struct warm_kind *kind) {
 /* It ended, or never came. A shell that does so before it ever waited does not stop before
  * main(): it is linked statically, or the image's loader is an unusual one. */
 static void spare_lost(struct warm_kind *kind) {
-    bool never_waited = kind->spare_pid == 0 || kind->state == WARM_STARTING;
+    bool never_waited = !kind->spare_waits;
     warm_spare_drop(kind);
     if (!kind->is_python && never_waited)
         warm_failed(kind, kind->state == WARM_STARTING, "it does not stop before its start");
@@ -49,6 +50,7 @@ static void spare_ended(struct loop_child *child, int status, const struct rusag
 }
 
 static void spare_shown(struct warm_kind *kind, pid_t pid) {
+    kind->spare_waits = true;
     if (kind->spare_pid != pid) { /* a shell's is known from the start */
         kind->spare_pid = pid;
         tree_keep(kind->warm->tree, pid);
@@ -77,7 +79,12 @@ static void spare_ready(struct loop_fd *watch, uint32_t events) {
         spare_lost(kind);
 }
 
+static void spare_ahead(struct loop_timer *timer) {
+    warm_spare_prepare(ENC_CONTAINER_OF(timer, struct warm_kind, ahead));
+}
+
 void warm_spare_init(struct warm_kind *kind) {
+    kind->ahead.fire = spare_ahead;
     kind->spare = (struct loop_fd){.fd = -1, .ready = spare_ready};
     kind->spare_child.ended = spare_ended;
 }
@@ -152,7 +159,7 @@ static int spare_wait(struct warm_kind *kind, struct warm_reply *reply, enc_dead
 /* Until it waits: a job that is sent earlier could not be taken back. */
 static bool spare_waits(struct warm_kind *kind) {
     struct warm_reply reply;
-    if (kind->spare_pid && kind->is_python)
+    if (kind->spare_waits)
         return true;
     int got = spare_wait(kind, &reply, enc_deadline_in(WARM_FORK_MS * ENC_NS_PER_MS));
     if (got > 0 && reply.says == WARM_WAITING && reply.pid > 1) {
@@ -208,6 +215,8 @@ pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct sp
     pid_t pid = kind->spare_pid;
     if (got > 0 && reply.says == WARM_STARTED) {
         spare_forget(kind); /* it is the run's now */
+        loop_timer_start(
+            kind->warm->loop, &kind->ahead, enc_deadline_in(WARM_AHEAD_MS * ENC_NS_PER_MS));
         return pid;
     }
     warm_spare_drop(kind);
