@@ -29,8 +29,6 @@ void cli_repl(lua_State *L);
 /* signals.c: from here on the first SIGINT or SIGTERM stops all tasks and closes all, a second
  * one ends the process at once. One Lua state per process can have that. */
 int cli_signals_start(lua_State *L, struct enclave_error *err);
-/* Before lua_close. */
-void cli_signals_stop(void);
 /* The one that came, or 0. */
 int cli_signal(void);
 

@@ -277,6 +277,11 @@ static int protected_main(lua_State *L) {
     return 1;
 }
 
+static int close_all(lua_State *L) {
+    enc_lua_close(L);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     lua_State *L = luaL_newstate();
     if (!L) {
@@ -289,7 +294,8 @@ int main(int argc, char **argv) {
     int status = lua_pcall(L, 2, 1, 0);
     bool good = status == LUA_OK && lua_toboolean(L, -1);
     cli_report(L, status);
-    cli_signals_stop();
+    lua_pushcfunction(L, close_all); /* while every object is still whole */
+    lua_pcall(L, 0, 0, 0);
     lua_close(L);
     if (cli_signal())
         return 128 + cli_signal();

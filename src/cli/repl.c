@@ -6,11 +6,10 @@
 #include "cli.h"
 
 static void prompt(lua_State *L, bool first) {
-    if (lua_getglobal(L, first ? "_PROMPT" : "_PROMPT2") == LUA_TNIL)
-        lua_pushstring(L, first ? "> " : ">> ");
-    fputs(luaL_tolstring(L, -1, NULL), stdout);
+    bool own = lua_getglobal(L, first ? "_PROMPT" : "_PROMPT2") != LUA_TNIL;
+    fputs(own ? luaL_tolstring(L, -1, NULL) : first ? "> " : ">> ", stdout);
     fflush(stdout);
-    lua_pop(L, 2);
+    lua_pop(L, own ? 2 : 1);
 }
 
 /* Pushes the next line without its end; false: there is none. */

@@ -13,7 +13,6 @@ static volatile sig_atomic_t received;
 static volatile sig_atomic_t wakeable;
 static struct l_core *core;
 static uv_async_t wake;
-static struct enc_loop *loop;
 
 static void on_hook(lua_State *L, lua_Debug *where) {
     (void)where;
@@ -32,10 +31,9 @@ static void on_signal(int number) {
     alarm(CLOSE_SECONDS);
     if (core) {
         enc_lua_interrupt(core);
-        lua_sethook(enc_lua_current(core),
-                    on_hook,
-                    LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT,
-                    1);
+        lua_State *L = enc_lua_current(core);
+        if (L) /* the count event alone allows the hook to yield */
+            lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
     }
     if (wakeable)
         uv_async_send(&wake);
@@ -45,9 +43,15 @@ static void on_wake(uv_async_t *handle) {
     (void)handle; /* the loop had its turn: that is all */
 }
 
+/* The engine is about to go, and its loop with it. */
+static void on_close(void) {
+    core = NULL;
+    wakeable = 0;
+    uv_close((uv_handle_t *)&wake, NULL);
+}
+
 /* os.exit without closing the state: what was made is removed all the same. */
 static void on_exit_of_process(void) {
-    wakeable = 0;
     if (core)
         enc_lua_abandon(core);
 }
@@ -57,12 +61,11 @@ int cli_signals_start(lua_State *L, struct enclave_error *err) {
     struct sigaction action = {.sa_handler = on_signal}, late = {.sa_handler = on_alarm};
     if (!engine)
         return -1;
-    loop = enc_engine_loop(engine);
-    if (uv_async_init(enc_loop_uv(loop), &wake, on_wake))
+    if (uv_async_init(enc_loop_uv(enc_engine_loop(engine)), &wake, on_wake))
         return -1;
     uv_unref((uv_handle_t *)&wake);
     core = enc_lua_core(L);
-    enc_lua_watch(&core);
+    enc_lua_on_close(core, on_close);
     wakeable = 1;
     sigemptyset(&action.sa_mask);
     sigemptyset(&late.sa_mask);
@@ -70,14 +73,6 @@ int cli_signals_start(lua_State *L, struct enclave_error *err) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return atexit(on_exit_of_process);
-}
-
-void cli_signals_stop(void) {
-    if (!wakeable)
-        return;
-    wakeable = 0;
-    uv_close((uv_handle_t *)&wake, NULL);
-    enc_loop_turn(loop, false);
 }
 
 int cli_signal(void) {

@@ -32,6 +32,25 @@ void *l_self(lua_State *L, int index, const char *name, const char *op) {
     return self;
 }
 
+static int canary_gc(lua_State *L) {
+    struct l_core **self = lua_touserdata(L, 1), *core = *self;
+    if (core->canary == self)
+        l_close(L, core);
+    return 0;
+}
+
+void l_canary(lua_State *L, struct l_core *core) {
+    struct l_core **self = lua_newuserdatauv(L, sizeof *self, 0);
+    *self = core;
+    if (luaL_newmetatable(L, "enclave.Canary")) {
+        lua_pushcfunction(L, canary_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    core->canary = self;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &core->canary);
+}
+
 static int wait_gc(lua_State *L) {
     l_wait_end(lua_touserdata(L, 1));
     return 0;

@@ -38,8 +38,9 @@ struct l_core {
     struct enc_list latches;     /* struct l_latch */
     struct enc_timer close_timer;
     enc_deadline close_by;
-    struct l_core **watch; /* a host program's pointer to this */
-    int on_log;            /* registry reference of the Lua function, or LUA_NOREF */
+    void *canary;           /* the newest one: see l_canary */
+    void (*on_close)(void); /* of the host program */
+    int on_log;             /* registry reference of the Lua function, or LUA_NOREF */
 };
 
 /* The core behind a function of the module: its first upvalue. */
@@ -57,6 +58,11 @@ void l_class(lua_State *L,
              const char *name,
              const luaL_Reg *methods,
              const luaL_Reg *meta);
+
+/* To be called after a userdata was made that must not be finalized before tasks that may use
+ * it: the newest object that is still referenced is finalized first when the state closes,
+ * and that begins the orderly way. */
+void l_canary(lua_State *L, struct l_core *core);
 
 /* The userdata at index, or a thrown error. */
 void *l_self(lua_State *L, int index, const char *name, const char *op);

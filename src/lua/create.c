@@ -53,6 +53,7 @@ static int step(lua_State *L, int status, lua_KContext context) {
             return failed;
     }
     made->delivered = true;
+    l_canary(L, self->wait.core);
     lua_pushvalue(L, 5);
     return 1;
 }

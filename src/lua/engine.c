@@ -103,11 +103,11 @@ void enc_lua_interrupt(struct l_core *core) {
 }
 
 lua_State *enc_lua_current(struct l_core *core) {
-    return core->current;
+    return core->current == core->L ? NULL : core->current;
 }
 
-void enc_lua_watch(struct l_core **core) {
-    (*core)->watch = core;
+void enc_lua_on_close(struct l_core *core, void (*on_close)(void)) {
+    core->on_close = on_close;
 }
 
 /* ---- closing ---------------------------------------------------------------------------- */
@@ -134,8 +134,8 @@ static void drop_calls(struct l_core *core) {
 static void begin(struct l_core *core) {
     core->closing = true;
     core->close_by = enc_deadline_in(CLOSE_LIMIT);
-    if (core->watch)
-        *core->watch = NULL;
+    if (core->on_close)
+        core->on_close();
 }
 
 /* Pools and sandboxes of this state are removed; when the engine is the host program's it

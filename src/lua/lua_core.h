@@ -31,13 +31,13 @@ int enc_lua_call(lua_State *L, int nargs);
 struct l_core;
 struct l_core *enc_lua_core(lua_State *L);
 void enc_lua_interrupt(struct l_core *core);
-/* From a debug hook, after that: the coroutine stops here when it can, else an error is
- * raised in it. */
+/* From a debug hook for the count event, after that: the coroutine stops here when it can,
+ * else an error is raised in it. */
 void enc_lua_stop_here(lua_State *L);
-/* The coroutine whose code runs, as far as the scheduler knows. */
+/* The coroutine of the task whose code runs; NULL: none does. */
 lua_State *enc_lua_current(struct l_core *core);
-/* *core becomes NULL when the state begins to close. */
-void enc_lua_watch(struct l_core **core);
+/* Calls back once, when the state begins to close, before its engine does. */
+void enc_lua_on_close(struct l_core *core, void (*on_close)(void));
 
 /* Ends all tasks (their to-be-closed variables run) and closes all that this state made,
  * in a few seconds at most. Closing the state does it too. Idempotent. */

@@ -157,6 +157,7 @@ static int new_pool(lua_State *L) {
     if (!pool->pool)
         return l_fail(L, &err);
     enc_list_push_back(&core->pools, &pool->in_core);
+    l_canary(L, core);
     lua_pushvalue(L, 6);
     return 1;
 }

@@ -26,6 +26,8 @@ void enc_lua_stop_here(lua_State *L) {
         yield(L, 0, 0, NULL);
         return;
     }
+    /* Its to-be-closed variables get time to run before the next attempt. */
+    lua_sethook(L, lua_gethook(L), LUA_MASKCOUNT, 1000000);
     luaL_error(L, "interrupted");
 }
 

@@ -285,8 +285,10 @@ static int task_gc(lua_State *L) {
     if (task->status == L_TASK_FAILED && !task->seen && !task->core->closed)
         l_task_log_failure(L, task);
     enc_list_remove(&task->in_failed);
-    if (task->status == L_TASK_RUNNING) /* the state is closing */
+    if (task->status == L_TASK_RUNNING) { /* the registry keeps those: the state is closing */
+        l_close(L, task->core);
         l_task_kill(L, task);
+    }
     return 0;
 }
 
