@@ -48,7 +48,7 @@ struct peer_result {
     uint64_t timed_out, limit, wall, user, system, peak, out_total, err_total, oom;
 };
 
-static void peer_child(int in, int out, const char *socket_path) {
+static inline void peer_child(int in, int out, const char *socket_path) {
     static const char *const places[] = {PEER_WORK, "/tmp", "/var/tmp", "/dev/shm"};
     int status = 0;
     int binary = open(AGENT_BINARY, O_RDONLY | O_CLOEXEC); /* its folder may be covered below */
@@ -80,7 +80,7 @@ static void peer_child(int in, int out, const char *socket_path) {
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 95);
 }
 
-static void peer_open(struct peer *peer, const char *socket_path) {
+static inline void peer_open(struct peer *peer, const char *socket_path) {
     int in[2], out[2];
     signal(SIGPIPE, SIG_IGN);
     memset(peer, 0, sizeof *peer);
@@ -100,7 +100,7 @@ static void peer_open(struct peer *peer, const char *socket_path) {
     peer->wire.way = ENC_WIRE_TO_ENGINE;
 }
 
-static void peer_write(struct peer *peer, const void *bytes, size_t len) {
+static inline void peer_write(struct peer *peer, const void *bytes, size_t len) {
     const char *at = bytes;
     while (len > 0) {
         ssize_t sent = write(peer->frames, at, len);
@@ -112,7 +112,7 @@ static void peer_write(struct peer *peer, const void *bytes, size_t len) {
     }
 }
 
-static void peer_send(
+static inline void peer_send(
     struct peer *peer, enum enc_wire_type type, uint32_t id, const void *bytes, size_t len) {
     uint8_t header[ENC_WIRE_HEADER];
     enc_wire_header(header, type, id, len);
@@ -126,21 +126,21 @@ struct peer_frame {
     uint8_t *bytes;
 };
 
-static struct peer_frame peer_begin(enum enc_wire_type type, uint32_t id) {
+static inline struct peer_frame peer_begin(enum enc_wire_type type, uint32_t id) {
     struct peer_frame frame = {.bytes = malloc(4u << 20)};
     assert_non_null(frame.bytes);
     enc_wire_begin(&frame.writer, frame.bytes, 4u << 20, type, id);
     return frame;
 }
 
-static void peer_end(struct peer *peer, struct peer_frame *frame) {
+static inline void peer_end(struct peer *peer, struct peer_frame *frame) {
     assert_true(enc_wire_end(&frame->writer));
     peer_write(peer, frame->bytes, frame->writer.len);
     free(frame->bytes);
 }
 
 /* The next frame, or false when the agent has ended. */
-static bool peer_try_next(struct peer *peer, struct enc_wire_frame *frame) {
+static inline bool peer_try_next(struct peer *peer, struct enc_wire_frame *frame) {
     const char *reason = NULL;
     size_t need = 0;
     uint64_t deadline = enc_deadline_in(PEER_LIMIT);
@@ -167,7 +167,7 @@ static bool peer_try_next(struct peer *peer, struct enc_wire_frame *frame) {
     }
 }
 
-static struct enc_wire_frame peer_next(struct peer *peer) {
+static inline struct enc_wire_frame peer_next(struct peer *peer) {
     struct enc_wire_frame frame;
     if (!peer_try_next(peer, &frame))
         fail_msg("the agent has ended");
@@ -175,7 +175,7 @@ static struct enc_wire_frame peer_next(struct peer *peer) {
 }
 
 /* Skips frames of other types, but for LOG lines, which are shown. */
-static struct enc_wire_frame peer_expect(struct peer *peer, enum enc_wire_type type) {
+static inline struct enc_wire_frame peer_expect(struct peer *peer, enum enc_wire_type type) {
     for (;;) {
         struct enc_wire_frame frame = peer_next(peer);
         if (frame.type == type)
@@ -185,14 +185,14 @@ static struct enc_wire_frame peer_expect(struct peer *peer, enum enc_wire_type t
     }
 }
 
-static void peer_hello(struct peer *peer) {
+static inline void peer_hello(struct peer *peer) {
     struct peer_frame hello = peer_begin(ENC_WIRE_HELLO, 0);
     enc_wire_put_text(&hello.writer, ENC_WIRE_TAG_MAGIC, ENC_WIRE_MAGIC);
     enc_wire_put_number(&hello.writer, ENC_WIRE_TAG_VERSION, ENC_WIRE_VERSION);
     peer_end(peer, &hello);
 }
 
-static struct peer_frame peer_config(const char *user) {
+static inline struct peer_frame peer_config(const char *user) {
     static const char *const places[] = {
         PEER_WORK, "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/nowhere"};
     struct peer_frame config = peer_begin(ENC_WIRE_CONFIG, 0);
@@ -204,7 +204,7 @@ static struct peer_frame peer_config(const char *user) {
     return config;
 }
 
-static void peer_start(struct peer *peer) {
+static inline void peer_start(struct peer *peer) {
     peer_open(peer, NULL);
     peer_hello(peer);
     struct peer_frame config = peer_config("65534:65534");
@@ -214,7 +214,7 @@ static void peer_start(struct peer *peer) {
 }
 
 /* Closes standard input and returns the exit status of the agent. */
-static int peer_stop(struct peer *peer) {
+static inline int peer_stop(struct peer *peer) {
     int status = 0;
     if (peer->frames != peer->in)
         close(peer->frames);
@@ -225,7 +225,7 @@ static int peer_stop(struct peer *peer) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static struct peer_frame peer_run(uint32_t id, ...) {
+static inline struct peer_frame peer_run(uint32_t id, ...) {
     struct peer_frame run = peer_begin(ENC_WIRE_RUN, id);
     const char *arg;
     va_list args;
@@ -237,7 +237,7 @@ static struct peer_frame peer_run(uint32_t id, ...) {
 }
 
 /* Takes one frame into the result. */
-static void peer_take(struct peer_result *result, const struct enc_wire_frame *frame) {
+static inline void peer_take(struct peer_result *result, const struct enc_wire_frame *frame) {
     if (frame->type == ENC_WIRE_OUTPUT)
         assert_true(enc_buf_append(&result->out, frame->body, frame->len));
     else if (frame->type == ENC_WIRE_ERRORS)
@@ -258,7 +258,7 @@ static void peer_take(struct peer_result *result, const struct enc_wire_frame *f
     result->err_total = enc_wire_number(frame, ENC_WIRE_TAG_ERRORS_TOTAL, 0);
 }
 
-static struct peer_result peer_wait(struct peer *peer, uint32_t id) {
+static inline struct peer_result peer_wait(struct peer *peer, uint32_t id) {
     struct peer_result result = {.done = false};
     while (!result.done) {
         struct enc_wire_frame frame = peer_next(peer);
@@ -270,19 +270,22 @@ static struct peer_result peer_wait(struct peer *peer, uint32_t id) {
     return result;
 }
 
-static void peer_result_free(struct peer_result *result) {
+static inline void peer_result_free(struct peer_result *result) {
     enc_buf_free(&result->out);
     enc_buf_free(&result->err);
 }
 
 /* Runs a line of shell to its end. */
-static struct peer_result peer_shell(struct peer *peer, uint32_t id, const char *line) {
+static inline struct peer_result peer_shell(struct peer *peer, uint32_t id, const char *line) {
     struct peer_frame run = peer_run(id, "sh", "-c", line, NULL);
     peer_end(peer, &run);
     return peer_wait(peer, id);
 }
 
-static void peer_expect_output(struct peer *peer, uint32_t id, const char *line, const char *out) {
+static inline void peer_expect_output(struct peer *peer,
+                                      uint32_t id,
+                                      const char *line,
+                                      const char *out) {
     struct peer_result result = peer_shell(peer, id, line);
     assert_string_equal(result.out.data ? result.out.data : "", out);
     peer_result_free(&result);
@@ -293,7 +296,7 @@ struct peer_reset {
     char failure[256];
 };
 
-static struct peer_reset peer_clean(struct peer *peer) {
+static inline struct peer_reset peer_clean(struct peer *peer) {
     peer_send(peer, ENC_WIRE_RESET, 0, NULL, 0);
     struct enc_wire_frame frame = peer_expect(peer, ENC_WIRE_CLEANED);
     struct peer_reset reset = {
