@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "warm.h"
+
 /* From TERM to KILL; and how long what holds the streams of a program that has ended may
  * go on, before it is killed, and after. */
 #define TERM_GRACE  (200 * ENC_NS_PER_MS)
@@ -50,12 +52,16 @@ void run_free(struct run *run) {
 static void maybe_finish(struct run *run) {
     if (!run->ended || !run->out.ended || !run->err.ended)
         return;
-    if (run->keep_children)
-        run->agent->left_running = true;
+    struct agent *agent = run->agent;
+    bool keep = run->keep_children;
+    if (keep)
+        agent->left_running = true;
     else
         signal_tree(run, SIGKILL);
     run_report(run, 0);
     run_free(run);
+    if (keep && agent->warm && enc_list_empty(&agent->runs))
+        warm_idle(agent->warm); /* otherwise the reset that follows does this */
 }
 
 static void stream_ended(struct output *output) {
