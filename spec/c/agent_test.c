@@ -277,8 +277,14 @@ static void test_limits(void **state) {
     assert_memory_equal(result.out.data, "77\n77\n", 6);
     peer_result_free(&result);
 
-    result = peer_shell(&peer, 4, "cat /dev/zero > full");
-    assert_int_equal(result.limit, ENC_WIRE_LIMIT_DISK);
+    result = peer_shell(&peer, 4, "cat /dev/zero > full 2>/dev/null");
+    assert_int_equal(result.limit, ENC_WIRE_LIMIT_DISK); /* as it is full */
+    peer_result_free(&result);
+    result = peer_shell(&peer, 5, "cat /dev/zero > more; code=$?; rm full more; exit $code");
+    assert_int_equal(result.limit, ENC_WIRE_LIMIT_DISK); /* as it says */
+    peer_result_free(&result);
+    result = peer_shell(&peer, 6, "exec 3<full");
+    assert_int_equal(result.limit, ENC_WIRE_LIMIT_NONE);
     peer_result_free(&result);
 }
 

@@ -50,16 +50,22 @@ static void keep_last(struct output *output, const uint8_t *bytes, size_t len) {
         output->ring_len = output->ring_size;
 }
 
+/* What is exhausted without the kernel telling the agent: programs say it in these words. */
+static void look_for_limits(struct output *output, const uint8_t *bytes, size_t len) {
+    static const char too_many[] = "Too many open files", no_space[] = "No space left on device";
+    output->lacks_files |= memmem(bytes, len, too_many, sizeof too_many - 1) != NULL;
+    output->lacks_space |= memmem(bytes, len, no_space, sizeof no_space - 1) != NULL;
+}
+
 /* bytes lie behind a free header. */
 static void take(struct output *output, uint8_t *bytes, size_t len) {
-    static const char too_many[] = "Too many open files";
     size_t head = len;
     if (output->max > 0) {
         uint64_t room = is_past_cap(output) ? 0 : output->max - output->total;
         head = len < room ? len : (size_t)room;
     }
-    if (output->type == ENC_WIRE_ERRORS && memmem(bytes, len, too_many, sizeof too_many - 1))
-        output->lacks_files = true;
+    if (output->type == ENC_WIRE_ERRORS)
+        look_for_limits(output, bytes, len);
     output->total += len;
     if (head < len)
         keep_last(output, bytes + head, len - head);

@@ -24,6 +24,7 @@ struct output {
     bool paused, ended;
     bool last_call;   /* whatever holds the pipe: when it is empty, that is the end */
     bool lacks_files; /* it said that there are too many open files */
+    bool lacks_space; /* it said that there is no space left */
     unsigned last_pieces;
     void (*on_end)(struct output *output);
 };

@@ -26,7 +26,8 @@ static bool disk_is_full(const struct agent *agent) {
 }
 
 /* What kept it from going on. The kernel says so for time, CPU, memory and processes; a
- * full disk and missing descriptors are guessed from how things are at the end. */
+ * full disk and missing descriptors are guessed, from how things are at the end and from
+ * what the program said. */
 static enum enc_wire_limit find_limit(const struct run *run, bool oom_killed, bool refused) {
     int term = WIFSIGNALED(run->status) ? WTERMSIG(run->status) : 0;
     bool failed = term != 0 || WEXITSTATUS(run->status) != 0;
@@ -42,7 +43,7 @@ static enum enc_wire_limit find_limit(const struct run *run, bool oom_killed, bo
         return ENC_WIRE_LIMIT_MEMORY;
     if (refused)
         return ENC_WIRE_LIMIT_PIDS;
-    if (term == SIGXFSZ || disk_is_full(run->agent))
+    if (term == SIGXFSZ || run->err.lacks_space || disk_is_full(run->agent))
         return ENC_WIRE_LIMIT_DISK;
     return run->err.lacks_files ? ENC_WIRE_LIMIT_FILES : ENC_WIRE_LIMIT_NONE;
 }

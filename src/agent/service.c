@@ -48,6 +48,7 @@ void service_start(struct agent *agent, const struct enc_wire_frame *frame) {
         .in = agent->null_fd,
         .out = agent->null_fd,
         .err = agent->null_fd,
+        .foreground = true, /* runs are to go before it when memory is short */
     };
     if (argv && service && argv[0]) {
         service->pid = spawn_program(&spec, &error);
