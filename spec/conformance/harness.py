@@ -3,6 +3,7 @@
 runs the same programs cold. The protocol is that of src/agent/warm_job.h."""
 import array
 import ctypes
+import glob
 import io
 import os
 import re
@@ -49,8 +50,8 @@ def build_entry(folder):
     out = os.path.join(folder, "warm_entry.so")
     subprocess.check_call(
         ["gcc", "-shared", "-nostdlib", "-ffreestanding", "-fPIC", "-O2", "-s", "-fno-builtin",
-         "-fno-stack-protector", "-fvisibility=hidden", "-o", out,
-         os.path.join(AGENT, "entry", "entry.c")])
+         "-fno-stack-protector", "-fvisibility=hidden", "-o", out] +
+        glob.glob(os.path.join(AGENT, "entry", "*.c")))
     with open(out, "rb") as file:
         return file.read()
 
@@ -58,7 +59,11 @@ def build_entry(folder):
 def server_zip():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(os.path.join(AGENT, "python_server.py"), "sitecustomize.py")
+        text = b""
+        for part in ("preloads", "end", "child", "trial", "server"):
+            with open(os.path.join(AGENT, "python_%s.py" % part), "rb") as file:
+                text += file.read()
+        archive.writestr("sitecustomize.py", text)
     return out.getvalue()
 
 
@@ -114,7 +119,7 @@ class Warm:
             null = os.open("/dev/null", os.O_RDWR)
             pipe = os.pipe()
             fds = [null, pipe[1], pipe[1], theirs.fileno(), self.entry, archive]
-            vars = dict(self.env, HOME="/nonexistent", PYTHONPATH="/proc/self/fd/5",
+            vars = dict(self.env, HOME="/nonexistent", LD_BIND_NOW="1", PYTHONPATH="/proc/self/fd/5",
                         ENCLAVE_PRELOAD=preload or default_preload())
             self.pid = start(python, ["python3", MARK], vars, fds)
             theirs.close()
@@ -132,7 +137,7 @@ class Warm:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if self.shell:
             start(self.shell, [os.path.basename(self.shell), "-c", ":"],
-                  {"LD_PRELOAD": "/proc/self/fd/4"}, [0, 1, 2, theirs.fileno(), self.entry])
+                  {"LD_PRELOAD": "/proc/self/fd/4", "LD_BIND_NOW": "1"}, [0, 1, 2, theirs.fileno(), self.entry])
         else:
             rights = array.array("i", [theirs.fileno()])
             self.control.sendmsg([b"f"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])

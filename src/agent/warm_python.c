@@ -80,13 +80,14 @@ static const char **server_env(const struct warm *warm, char *path, char *preloa
     size_t count = 0;
     while (warm->env[count])
         count++;
-    const char **env = calloc(count + 8, sizeof *env);
+    const char **env = calloc(count + 9, sizeof *env);
     if (!env)
         return NULL;
     size_t used = 0;
     env[used++] = path;
     env[used++] = preload;
     env[used++] = "HOME=/nonexistent";
+    env[used++] = "LD_BIND_NOW=1"; /* once here, not in each child */
     env[used++] = "PYTHONPATH=/proc/self/fd/5";
     for (size_t i = 0; i < count; i++) {
         if (is_locale(warm->env[i]))

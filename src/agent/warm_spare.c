@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "warm_kind.h"
@@ -33,20 +34,20 @@ void warm_spare_drop(struct warm_kind *kind) {
     spare_forget(kind);
 }
 
-/* It ended, or never came. A shell that does so before it ever waited does not stop before
- * main(): it is linked statically, or the image's loader is an unusual one. */
-static void spare_lost(struct warm_kind *kind) {
+/* It ended, or never came. */
+static void spare_lost(struct warm_kind *kind, bool for_good) {
     bool never_waited = !kind->spare_waits;
     warm_spare_drop(kind);
     if (!kind->is_python && never_waited)
-        warm_failed(kind, kind->state == WARM_STARTING, "it does not stop before its start");
+        warm_failed(kind, for_good, "it does not stop before its start");
 }
 
 static void spare_ended(struct loop_child *child, int status, const struct rusage *usage) {
     struct warm_kind *kind = ENC_CONTAINER_OF(child, struct warm_kind, spare_child);
-    (void)status;
     (void)usage;
-    spare_lost(kind);
+    /* A shell that ends by itself has run: it is linked statically, or the image's loader
+     * is an unusual one. */
+    spare_lost(kind, WIFEXITED(status));
 }
 
 static void spare_shown(struct warm_kind *kind, pid_t pid) {
@@ -75,8 +76,10 @@ static void spare_ready(struct loop_fd *watch, uint32_t events) {
     (void)events;
     if (got > 0 && reply.says == WARM_WAITING && reply.pid > 1)
         spare_shown(kind, reply.pid);
+    else if (got != 0 && kind->spare_pid)
+        loop_unwatch(kind->warm->loop, watch); /* spare_ended follows */
     else if (got != 0)
-        spare_lost(kind);
+        spare_lost(kind, false);
 }
 
 static void spare_ahead(struct loop_timer *timer) {
@@ -103,7 +106,8 @@ static bool shell_start(struct warm_kind *kind, int socket) {
     if ((size_t)snprintf(path, sizeof path, "PATH=%s", warm->path) >= sizeof path)
         return false;
     env[1] = path;
-    for (int i = 2; i < ROOM; i++)
+    env[2] = "LD_BIND_NOW=1"; /* now, while it is not waited for */
+    for (int i = 3; i < ROOM; i++)
         env[i] = "_=";
     struct spawn spec = {
         .argv = argv,
@@ -167,7 +171,7 @@ static bool spare_waits(struct warm_kind *kind) {
         return true;
     }
     if (got != 0)
-        spare_lost(kind);
+        spare_lost(kind, false);
     return false;
 }
 

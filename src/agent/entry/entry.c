@@ -22,14 +22,8 @@
 /* The C library's, by the dynamic linker. */
 extern char **environ WEAK;
 extern const char *gnu_get_libc_version(void) WEAK;
-/* The Python interpreter's. */
+/* The Python interpreter's: its server loads this, and calls. */
 extern void PyOS_BeforeFork(void) WEAK;
-extern void PyOS_AfterFork_Parent(void) WEAK;
-extern void PyOS_AfterFork_Child(void) WEAK;
-extern void *PyObject_CallObject(void *callable, void *arguments) WEAK;
-extern void PyErr_Clear(void) WEAK;
-extern void Py_DecRef(void *object) WEAK;
-extern int fflush(void *stream) WEAK;
 
 /* The kernel's ideas of where things are, from /proc/self/stat: field numbers. */
 enum { STAT_FIELDS = 52 };
@@ -41,13 +35,6 @@ static struct {
     char *region;           /* the job; its strings stay here for good */
     const uintptr_t *needs; /* from, to: memory that any program writes to */
     int need_count;
-    struct {
-        uintptr_t depth; /* of the stack, where the interpreter ends after a plain run */
-        void **quiet;    /* what returns None as long as nothing watches Python code */
-        int quiet_count;
-        void *plain; /* returns True where nothing could tell the difference */
-        void *none, *true;
-    } end;
 } here;
 
 static int equals_nul(const char *at, const char *end) {
@@ -114,7 +101,7 @@ static void say(int fd, uint32_t says, uint32_t step, long error) {
     sys6(SYS_sendto_, fd, &reply, sizeof reply, MSG_NOSIGNAL_, 0, 0);
 }
 
-__attribute__((noreturn)) static void leave(int status) {
+void leave(int status) {
     for (;;)
         sys3(SYS_exit_group_, status, 0, 0);
 }
@@ -274,7 +261,7 @@ EXPORT void enclave_wait(int socket, struct warm_view *view) {
 }
 
 /* The arguments and, behind them, the environment as vectors, each ended by NULL. */
-static char **vectors(const struct warm_view *view) {
+char **vectors(const struct warm_view *view) {
     uint32_t strings = view->argument_count + view->variable_count;
     long memory =
         sys6(SYS_mmap_, 0, (strings + 2) * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
@@ -289,146 +276,6 @@ static char **vectors(const struct warm_view *view) {
         at++;
     }
     return argv;
-}
-
-/* For the Python server -------------------------------------------------------------- */
-
-/* The C library's environment becomes the job's. */
-EXPORT int enclave_environment(const struct warm_view *view) {
-    char **argv = vectors(view);
-    if (!argv || !environ)
-        return -1;
-    environ = argv + view->argument_count + 1;
-    return 0;
-}
-
-/* The next descriptor that the agent sends: the socket of a child to fork. -1: the end. */
-EXPORT int enclave_next(int socket) {
-    char byte;
-    struct iovec_ part = {&byte, 1};
-    union {
-        struct cmsghdr_ head;
-        char space[CMSG_SPACE_3];
-    } control;
-    struct msghdr_ message = {
-        .iov = &part, .iovlen = 1, .control = &control, .controllen = sizeof control};
-    long got;
-    do
-        got = sys3(SYS_recvmsg_, socket, &message, MSG_CMSG_CLOEXEC_);
-    while (got == -EINTR_);
-    if (got != 1 || message.controllen < CMSG_LEN_1 || control.head.type != SCM_RIGHTS_)
-        return -1;
-    return *(const int *)(control.space + sizeof control.head);
-}
-
-/* Forks a child whose parent is this process's parent, the agent, who so can wait for it:
- * one fork in place of two. What the C library's fork() does beyond the system call is
- * for threads, which a server has not, and the thread id that it keeps, whose place
- * the kernel knows. Negative: -errno. */
-static long fork_sibling(int *kept_id) {
-    void *robust = NULL;
-    size_t robust_size = 0;
-    sys3(SYS_get_robust_list_, 0, &robust, &robust_size);
-    PyOS_BeforeFork();
-    long pid =
-        sys_clone(CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD_, kept_id);
-    if (pid != 0) {
-        PyOS_AfterFork_Parent();
-        return pid;
-    }
-    if (robust)
-        sys3(SYS_set_robust_list_, robust, robust_size, 0);
-    PyOS_AfterFork_Child();
-    return 0;
-}
-
-/* Forks a child for each socket that the agent sends. Returns it in the child; -1: the
- * agent is gone; -2: nothing was read, this process must fork twice by itself. */
-EXPORT int enclave_serve(int socket, int may_fork_once) {
-    int *kept_id = NULL;
-    if (!may_fork_once || !PyOS_BeforeFork || !PyOS_AfterFork_Parent || !PyOS_AfterFork_Child ||
-        sys5(SYS_prctl_, PR_GET_TID_ADDRESS, &kept_id, 0, 0, 0) < 0 || !kept_id ||
-        *kept_id != sys3(SYS_gettid_, 0, 0, 0))
-        return -2;
-    for (;;) {
-        int child = enclave_next(socket);
-        if (child < 0 || fork_sibling(kept_id) == 0)
-            return child;
-        sys3(SYS_close_, child, 0, 0); /* also tells the agent where no child came */
-    }
-}
-
-/* Python keeps the script's name as wide characters in places that no interface changes.
- * Finds the places in a range of memory that hold the server's mark. */
-EXPORT int enclave_find(
-    uintptr_t from, uintptr_t to, const char *mark, uintptr_t *found, int room) {
-    int count = 0;
-    for (uintptr_t at = from; at + WARM_MARK_SIZE * 4 <= to && count < room; at += 4) {
-        const uint32_t *wide = (const uint32_t *)at;
-        int i = 0;
-        while (mark[i] && wide[i] == (unsigned char)mark[i])
-            i++;
-        if (i > 0 && !mark[i] && wide[i] == 0)
-            found[count++] = at;
-    }
-    return count;
-}
-
-/* Puts name in a place that still holds the mark. back: from where before it. */
-EXPORT int enclave_rename(
-    uintptr_t at, const char *mark, int back, const uint32_t *name, int length) {
-    uint32_t *wide = (uint32_t *)at;
-    for (int i = 0; mark[i]; i++)
-        if (wide[i] != (unsigned char)mark[i])
-            return 0;
-    wide -= back;
-    for (int i = 0; i < length; i++)
-        wide[i] = name[i];
-    wide[length] = 0;
-    return 1;
-}
-
-/* The interpreter's own end takes the process apart piece by piece, several milliseconds
- * of copying pages that the server shares. Registered as the first exit function, so
- * called as the last, this ends it at once, where that is the same: the exit code must
- * be 0, which the depth of the stack proves (sys.exit() ends deeper) with what plain
- * looks at; and nothing may be left whose end shows. */
-EXPORT void enclave_end_is(
-    uintptr_t depth, void **quiet, int count, void *plain, void *none, void *yes) {
-    here.end.depth = depth;
-    here.end.quiet = quiet;
-    here.end.quiet_count = count;
-    here.end.plain = plain;
-    here.end.none = none;
-    here.end.true = yes;
-}
-
-/* Whether the callable returns this very object. */
-static int gives(void *callable, const void *expected) {
-    void *result = PyObject_CallObject(callable, NULL);
-    if (!result) {
-        PyErr_Clear();
-        return 0;
-    }
-    int same = result == expected;
-    Py_DecRef(result);
-    return same;
-}
-
-EXPORT int enclave_at_end(void) {
-    uintptr_t depth = (uintptr_t)__builtin_frame_address(0);
-    if (here.end.depth == 0) /* the server's trial run: this is how deep */
-        return (int)sys3(SYS_write_, 1, &depth, sizeof depth);
-    if (depth != here.end.depth || !PyObject_CallObject || !PyErr_Clear || !Py_DecRef)
-        return 0;
-    for (int i = 0; i < here.end.quiet_count; i++)
-        if (!gives(here.end.quiet[i], here.end.none))
-            return 0;
-    if (!gives(here.end.plain, here.end.true))
-        return 0;
-    if (fflush)
-        fflush(NULL);
-    leave(0);
 }
 
 /* For a program that it was preloaded into -------------------------------------------- */

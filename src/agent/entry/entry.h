@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EXPORT __attribute__((visibility("default")))
+#define WEAK   __attribute__((weak))
+
 /* Where the strings of a job are: each ended by a NUL, one behind the other. */
 struct warm_view {
     char *path;
@@ -85,8 +88,11 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_get_robust_list_    __NR_get_robust_list
 #define SYS_set_robust_list_    __NR_set_robust_list
 
-#define SYS_ppoll_   __NR_ppoll
-#define SYS_madvise_ __NR_madvise
+#define SYS_newfstatat_ __NR_newfstatat
+#define SYS_fstat_      __NR_fstat
+#define SYS_munmap_     __NR_munmap
+#define SYS_ppoll_      __NR_ppoll
+#define SYS_madvise_    __NR_madvise
 
 enum {
     EINVAL_ = 22,
@@ -131,5 +137,11 @@ struct cmsghdr_ {
 #define CMSG_LEN_1   (sizeof(struct cmsghdr_) + sizeof(int))
 #define CMSG_LEN_3   (sizeof(struct cmsghdr_) + 3 * sizeof(int))
 #define CMSG_SPACE_3 (sizeof(struct cmsghdr_) + 4 * sizeof(int))
+
+/* entry.c */
+__attribute__((noreturn)) void leave(int status);
+/* The arguments and, behind them, the environment as vectors, each ended by NULL. */
+struct warm_view;
+char **vectors(const struct warm_view *view);
 
 #endif
