@@ -14,6 +14,14 @@
 # it back with the modules that its own import would have brought, in that order, as long
 # as it would come out the same: see python_preloads.py. The agent carries the python_*.py
 # as one file, this one last.
+#
+# What a program can still notice, if it looks for it: the seed of str hashes is the same in
+# all children of one server (a run that sets PYTHONHASHSEED, as any PYTHON* variable, is
+# executed); object.__subclasses__() has the classes of kept modules, and gc.get_objects()
+# and gc.get_freeze_count() know that the server's objects are frozen; atexit has one more
+# callback; the peak of memory begins with what it shares with the server; /proc/self/maps
+# shows what the server has loaded; parents of a preloaded module that were changed inside
+# (not their variables) before its import are not seen to differ.
 import sys
 
 

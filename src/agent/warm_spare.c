@@ -86,6 +86,11 @@ static void spare_ahead(struct loop_timer *timer) {
     warm_spare_prepare(ENC_CONTAINER_OF(timer, struct warm_kind, ahead));
 }
 
+static void spare_soon(struct warm_kind *kind) {
+    enc_deadline at = enc_deadline_in(WARM_AHEAD_MS * ENC_NS_PER_MS);
+    loop_timer_start(kind->warm->loop, &kind->ahead, at);
+}
+
 void warm_spare_init(struct warm_kind *kind) {
     kind->ahead.fire = spare_ahead;
     kind->spare = (struct loop_fd){.fd = -1, .ready = spare_ready};
@@ -204,7 +209,14 @@ pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct sp
     if (!warm_find(kind->name, kind->warm->path, path, sizeof path))
         return 0;
     size_t size = warm_job_write(spec, path, job, sizeof job);
-    if (size == 0 || !warm_spare_prepare(kind) || !spare_waits(kind))
+    if (size == 0)
+        return 0;
+    if (!kind->is_python &&
+        kind->spare.fd < 0) { /* one from now on would be later than a cold one */
+        spare_soon(kind);
+        return 0;
+    }
+    if (!warm_spare_prepare(kind) || !spare_waits(kind))
         return 0;
     if (!spare_send(kind, spec, size, job)) {
         warm_spare_drop(kind);
@@ -219,8 +231,7 @@ pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct sp
     pid_t pid = kind->spare_pid;
     if (got > 0 && reply.says == WARM_STARTED) {
         spare_forget(kind); /* it is the run's now */
-        loop_timer_start(
-            kind->warm->loop, &kind->ahead, enc_deadline_in(WARM_AHEAD_MS * ENC_NS_PER_MS));
+        spare_soon(kind);
         return pid;
     }
     warm_spare_drop(kind);
