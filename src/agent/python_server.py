@@ -62,6 +62,9 @@ class Server(Trial):
         wanted = self.read_wanted()
         # Some do a part of their work once: the first compilation is 2 ms slower.
         failed = self.preloads.load(["atexit", "ctypes", "gc", "itertools"] + wanted)
+        for needed in ("atexit", "ctypes", "gc", "itertools"):
+            if needed in failed:
+                raise Refuse("it has no %s: %s" % (needed, failed[needed]))
         self.common = [name for name in wanted[:6] if name not in failed]
         compile("def f(x):\n    return [i for i in x]\n", "<none>", "exec")
         self.load_entry()
