@@ -252,11 +252,13 @@ static void test_must_replace(void **state) {
     (void)state;
     assert_false(must_replace("{}"));
     assert_false(must_replace("{\"user\":\"root\"}"));
-    assert_false(must_replace("{\"read_only\":false}"));
+    assert_true(must_replace("{\"read_only\":false}"));
+    assert_true(must_replace("{\"privileged\":true}"));
+    assert_false(must_replace("{\"user\":\"root\"}"));
     assert_true(must_replace("{\"read_only\":false,\"user\":\"root\"}"));
     assert_true(must_replace("{\"read_only\":false,\"user\":\"0:5\"}"));
     assert_true(must_replace("{\"read_only\":false,\"user\":0}"));
-    assert_false(must_replace("{\"read_only\":false,\"user\":\"rooty\"}"));
+    assert_true(must_replace("{\"read_only\":false,\"user\":\"rooty\"}"));
     assert_false(must_replace("{\"read_only\":false,\"user\":\"root\",\"reuse\":\"keep\"}"));
 }
 

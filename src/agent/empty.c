@@ -186,6 +186,12 @@ enum empty_result empty_place(const struct place *place, unsigned budget, uint32
         close(fd);
         return EMPTY_FAILED;
     }
+    if (place->found && status.st_dev != place->device) { /* it is another, not ours to empty */
+        free(walk);
+        close(fd);
+        errno = EXDEV;
+        return EMPTY_FAILED;
+    }
     walk->depth = walk->error = 0;
     walk->moved = 0;
     walk->device = status.st_dev;

@@ -130,10 +130,23 @@ static bool take_places(struct agent *agent, const struct enc_wire_frame *frame)
     return true;
 }
 
+/* Whether it is one of the places that are emptied: a folder of the host never is. */
+static bool is_place(const struct enc_wire_frame *frame, const char *path) {
+    struct enc_wire_field field;
+    size_t offset = 0;
+    while (enc_wire_field(frame, &offset, &field)) {
+        if (field.tag == ENC_WIRE_TAG_PLACE && strcmp(field.text, path) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A fresh tmpfs belongs to root. An image's own folder is left as it is, unless the user
- * could not even enter it. */
-static void take_work_folder(struct agent *agent) {
+ * could not even enter it; a folder of the host in any case. */
+static void take_work_folder(struct agent *agent, const struct enc_wire_frame *frame) {
     struct stat status;
+    if (!is_place(frame, agent->work_folder))
+        return;
     if (mkdir(agent->work_folder, 0755) == 0 ||
         (stat(agent->work_folder, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == 0 &&
          (status.st_mode & S_IWOTH) == 0)) {
@@ -155,6 +168,6 @@ bool settings_take(struct agent *agent, const struct enc_wire_frame *frame, cons
     agent->work_folder = strdup(folder);
     if (!agent->work_folder)
         return false;
-    take_work_folder(agent);
+    take_work_folder(agent, frame);
     return take_env(agent, frame) && take_places(agent, frame);
 }

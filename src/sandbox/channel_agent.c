@@ -67,16 +67,18 @@ void enc_agent_end(struct enc_agent *agent, struct enc_wire_writer *writer) {
 
 /* ---- its configuration ---------------------------------------------------------- */
 
-/* Where a run can write and nothing is meant to last. */
+/* Where a run can write and nothing is meant to last: never what the caller has bound. */
 static void put_places(struct enc_wire_writer *writer, const struct enc_config *config) {
-    static const char *const always[] = {"/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"};
-    enc_wire_put_text(writer, ENC_WIRE_TAG_PLACE, config->working_dir);
+    const char *const always[] = {
+        config->working_dir, "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"};
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
+        if (!enc_config_is_bound(config, always[i]))
+            enc_wire_put_text(writer, ENC_WIRE_TAG_PLACE, always[i]);
+    }
     for (const struct enc_pair *pair = config->tmpfs; pair && pair->name; pair++) {
         if (strcmp(pair->name, config->working_dir) != 0)
             enc_wire_put_text(writer, ENC_WIRE_TAG_PLACE, pair->name);
     }
-    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-        enc_wire_put_text(writer, ENC_WIRE_TAG_PLACE, always[i]);
 }
 
 static void put_config(struct enc_wire_writer *writer, const struct enc_config *config) {

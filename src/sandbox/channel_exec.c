@@ -61,6 +61,7 @@ bool enc_exec_owns_folder(const struct enc_config *config) {
 }
 
 static int exec_reset(struct enc_sandbox *sandbox, struct enclave_error *err) {
+    static const char *const always[] = {"/dev/shm", "/dev/mqueue"};
     struct enc_exec *exec = sandbox->channel_state;
     const struct enc_config *config = sandbox->config;
     char service[16], reader[16];
@@ -83,10 +84,12 @@ static int exec_reset(struct enc_sandbox *sandbox, struct enclave_error *err) {
         arguments[count++] = is_nested(config, pair->name) ? "nested" : "whole";
         arguments[count++] = pair->name;
     }
-    arguments[count++] = "whole";
-    arguments[count++] = "/dev/shm";
-    arguments[count++] = "whole";
-    arguments[count++] = "/dev/mqueue";
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
+        if (enc_config_is_bound(config, always[i]))
+            continue;
+        arguments[count++] = "whole";
+        arguments[count++] = always[i];
+    }
     exec->reset_began = enc_now();
     exec->reset =
         enc_script_start(exec, "0:0", ENC_SCRIPT_RESET, arguments, NULL, 0, on_reset, exec, err);

@@ -141,7 +141,7 @@ static struct enc_config *defaults(enum enc_config_for use) {
 static int add_temp_places(struct enc_config *config) {
     const char *const places[] = {config->working_dir, "/tmp", "/var/tmp", "/run"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        bool taken = false;
+        bool taken = i == 0 && enc_config_is_bound(config, places[i]);
         for (struct enc_volume *volume = config->volumes; volume->source; volume++)
             taken = taken || strcmp(volume->bind, places[i]) == 0;
         for (struct enc_pair *pair = config->tmpfs; pair->name; pair++)
@@ -225,11 +225,27 @@ void enc_config_unref(struct enc_config *config) {
     free(config);
 }
 
+/* The length of folder when path is that or below it; 0: it is not. */
+static size_t is_below(const char *path, const char *folder) {
+    size_t len = strlen(folder);
+    while (len > 0 && folder[len - 1] == '/')
+        len--;
+    return strncmp(path, folder, len) == 0 && (path[len] == '/' || !path[len]) ? len : 0;
+}
+
+bool enc_config_is_bound(const struct enc_config *config, const char *path) {
+    size_t volumes = 0, others = 0;
+    for (const struct enc_volume *volume = config->volumes; volume->source; volume++) {
+        size_t len = is_below(path, volume->bind);
+        volumes = len > volumes ? len : volumes;
+    }
+    for (const struct enc_pair *pair = config->tmpfs; pair->name; pair++) {
+        size_t len = is_below(path, pair->name);
+        others = len > others ? len : others;
+    }
+    return volumes > others;
+}
+
 bool enc_config_must_replace(const struct enc_config *config) {
-    if (config->reuse != ENC_REUSE_RESET || config->read_only)
-        return false;
-    /* "root", "0", "00" and these with a group */
-    size_t name = strcspn(config->user, ":");
-    return (name == 4 && strncmp(config->user, "root", 4) == 0) ||
-           strspn(config->user, "0") == name;
+    return config->reuse == ENC_REUSE_RESET && (!config->read_only || config->privileged);
 }

@@ -86,7 +86,7 @@ enum enc_config_for { ENC_FOR_POOL, ENC_FOR_SANDBOX };
  * no field; an empty list and an empty object stand for each other.
  *
  * tmpfs: the work folder, /tmp, /var/tmp and /run are always in it, unless a volume is
- * bound there; what the caller gives is added or takes the place of these. */
+ * bound there (or above the work folder); what the caller gives is added or takes the place of these. */
 struct enc_config *enc_config_from_json(json_t *config,
                                         enum enc_config_for use,
                                         struct enclave_error *err);
@@ -102,8 +102,14 @@ json_t *enc_config_to_json(const struct enc_config *config);
 struct enc_config *enc_config_ref(struct enc_config *config);
 void enc_config_unref(struct enc_config *config);
 
-/* Cleaning cannot be trusted (root runs on a writable root file system): a sandbox that
- * is to come back clean must be replaced. */
+/* Whether what is at this absolute path, which need not exist, is one of the volumes: not
+ * ours to empty. */
+bool enc_config_is_bound(const struct enc_config *config, const char *path);
+
+/* Cleaning cannot be trusted, as runs may write beyond the places that are emptied: on a
+ * writable root file system, where images have folders that belong to all kinds of users,
+ * or to the kernel's settings when privileged. A sandbox that is to come back clean must
+ * be replaced. */
 bool enc_config_must_replace(const struct enc_config *config);
 
 /* "512m", "2g", "1.5GiB", "1048576": bytes; units are powers of 1024. -1: not a size,
