@@ -25,6 +25,7 @@ static void tell_ready(struct agent *agent) {
         return;
     agent->told_ready = true;
     loop_timer_stop(&agent->warm_late);
+    own_remember(&agent->own, agent->places, agent->place_count);
     enc_wire_begin(&writer, bytes, sizeof bytes, ENC_WIRE_READY, 0);
     for (unsigned i = 0; i < agent->up_count; i++)
         enc_wire_put_text(&writer, ENC_WIRE_TAG_WARM, agent->up[i]);

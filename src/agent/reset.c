@@ -108,6 +108,7 @@ static bool empty_places(struct reset *reset) {
 
 static void clean(struct reset *reset) {
     struct agent *agent = reset->agent;
+    const char *changed;
     int left;
     if (!runs_are_gone(agent) || (agent->warm && warm_forking(agent->warm)))
         left = 1;
@@ -126,6 +127,10 @@ static void clean(struct reset *reset) {
         return;
     if (ipc_remove_all(&reset->ipc) < 0) {
         finish(reset, "a System V object is left");
+        return;
+    }
+    if ((changed = own_changed(&agent->own, agent->places, agent->place_count, agent->root_ran))) {
+        finish(reset, changed);
         return;
     }
     if (kill_others(reset) != 0) { /* nothing came up behind our back */
