@@ -36,7 +36,7 @@ end
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
 function execute.run(sandbox, call, context, waited)
-  local tool, id = call.tool, sandbox.id
+  local tool, id, last_reset = call.tool, sandbox.id, sandbox.last_reset
   context.tool_name, context.config = tool.name, call.config
   local started = core.now()
   local ok, returned, failure = xpcall(tool.execute, errors.traceback, sandbox, call.parameters,
@@ -49,7 +49,7 @@ function execute.run(sandbox, call, context, waited)
       tostring(returned)), "tool." .. tool.name)
   end
   return result.build(tool.name, returned, failure,
-    { sandbox_id = id, wait = waited, run = core.now() - started })
+    { sandbox_id = id, wait = waited, run = core.now() - started, last_reset = last_reset })
 end
 
 return execute

@@ -59,6 +59,10 @@ function core.now() end
 ---@return number seconds since 1970, with fractions
 function core.time() end
 
+---What has begun and not ended: for finding leaks.
+---@return { tasks: integer, operations: integer } # operations: timers, requests and streams
+function core.pending() end
+
 ---@return enclave.Task|nil # the running task
 function core.current() end
 
@@ -131,6 +135,7 @@ function core.sandbox(driver, driver_options, config, progress) end
 ---pool, one of its own is removed. Methods after that give code "closed".
 ---@class enclave.Sandbox
 ---@field id string
+---@field last_reset? { seconds: number, processes: integer, files: integer, ipc: integer } the cleaning before this borrower, and what it found
 local Sandbox = {}
 
 ---@class enclave.core.Exec

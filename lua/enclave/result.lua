@@ -10,7 +10,8 @@ local signals = require "enclave.signals"
 ---@field error? string what it wrote to stderr, and why it failed
 ---@field execution_time number seconds
 ---@field timestamp string ISO 8601, UTC
----@field metadata table sandbox_id, exit_code, signal, phases { wait, run }, …
+---@field metadata table sandbox_id, exit_code, signal, limit, wall, cpu, peak_memory,
+--- phases { wait, run, reset: the cleaning before this call }, last_reset: what that found, …
 
 local result = {}
 
@@ -127,7 +128,7 @@ end
 ---@param name string the tool
 ---@param returned any
 ---@param failure any its second value
----@param facts { sandbox_id: string, wait: number, run: number }
+---@param facts { sandbox_id: string, wait: number, run: number, last_reset?: table }
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
 function result.build(name, returned, failure, facts)
@@ -153,7 +154,9 @@ function result.build(name, returned, failure, facts)
     return nil, err
   end
   parts.metadata.sandbox_id = facts.sandbox_id
-  parts.metadata.phases = { wait = facts.wait, run = facts.run }
+  parts.metadata.last_reset = facts.last_reset
+  parts.metadata.phases = { wait = facts.wait, run = facts.run,
+    reset = facts.last_reset and facts.last_reset.seconds }
   return {
     tool_name = name,
     status = parts.status,

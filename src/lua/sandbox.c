@@ -134,11 +134,33 @@ struct l_sandbox *l_sandbox_open(lua_State *L, const char *op, struct enclave_er
 
 /* ---- methods -------------------------------------------------------------------------------- */
 
+/* nil where there was none. */
+static void push_reset(lua_State *L, const struct enc_reset_report *report) {
+    if (!report || !report->ns) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, 4);
+    lua_pushnumber(L, (lua_Number)report->ns / 1e9);
+    lua_setfield(L, -2, "seconds");
+    lua_pushinteger(L, report->processes);
+    lua_setfield(L, -2, "processes");
+    lua_pushinteger(L, report->files);
+    lua_setfield(L, -2, "files");
+    lua_pushinteger(L, report->ipc);
+    lua_setfield(L, -2, "ipc");
+}
+
 static int sandbox_index(lua_State *L) {
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "id") == 0) {
         struct l_sandbox *self = l_self(L, 1, L_SANDBOX, "sandbox");
         lua_pushstring(L, self->id);
+        return 1;
+    }
+    if (strcmp(key, "last_reset") == 0) {
+        struct l_sandbox *self = l_self(L, 1, L_SANDBOX, "sandbox");
+        push_reset(L, self->sandbox && still_there(self) ? &self->sandbox->last_reset : NULL);
         return 1;
     }
     lua_settop(L, 2);

@@ -153,7 +153,6 @@ static void on_reset(void *data,
                      const struct enclave_error *err) {
     struct enc_slot *slot = data;
     struct enc_pool *pool = slot->pool;
-    (void)report;
     if (slot->state != ENC_SLOT_RESETTING)
         return;
     if (err) {
@@ -168,6 +167,9 @@ static void on_reset(void *data,
         return;
     }
     pool->totals.resets++;
+    pool->totals.found_processes += report ? report->processes : 0;
+    pool->totals.found_files += report ? report->files : 0;
+    pool->totals.found_ipc += report ? report->ipc : 0;
     enc_histogram_add(&pool->reset_time, enc_now() - slot->since_ns);
     enc_slot_offer(slot);
 }

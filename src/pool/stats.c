@@ -23,6 +23,15 @@ static json_t *totals_to_json(const struct enc_totals *totals) {
         json_object_set_new(
             retired, totals->retired[i].name, json_integer((json_int_t)totals->retired[i].count));
     json_object_set_new(json, "retired", retired);
+    json_object_set_new(json,
+                        "found",
+                        json_pack("{s:I, s:I, s:I}",
+                                  "processes",
+                                  (json_int_t)totals->found_processes,
+                                  "files",
+                                  (json_int_t)totals->found_files,
+                                  "ipc",
+                                  (json_int_t)totals->found_ipc));
     return json;
 }
 
