@@ -7,7 +7,7 @@ OFFICIAL_IMAGE=python:3.11-slim
 OWN_IMAGE=enclave/python:3.11
 
 BUILD_PACKAGES="gcc cmake ninja-build pkg-config musl-tools libuv1-dev libcurl4-openssl-dev \
-libjansson-dev libarchive-dev liblua5.4-dev lua5.4 lua-cjson curl ca-certificates"
+libjansson-dev libarchive-dev libmicrohttpd-dev liblua5.4-dev lua5.4 lua-cjson lua-argparse curl ca-certificates"
 ENGINE_PACKAGES="docker.io iptables iproute2"
 IMAGE_PACKAGES="mmdebstrap"
 

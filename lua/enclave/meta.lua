@@ -245,6 +245,53 @@ function Run:cancel() end
 ---@return enclave.Error? err
 function core.http(request) end
 
+---A server. Each request runs the handler as a task of its own; what it returns is the
+---answer: status, body and a map of headers. The task is cancelled when its client goes.
+---@param options enclave.core.HttpdOptions
+---@return enclave.HttpServer|nil
+---@return enclave.Error? err
+function core.httpd(options) end
+
+---@class enclave.core.HttpdOptions
+---@field host? string an IP address or "localhost"; default "127.0.0.1"
+---@field port integer 0: any that is free
+---@field handler fun(request: enclave.core.HttpdRequest): integer, string, table<string, string>?
+---@field api_key? string requests without it get 401 before their body is read
+---@field tls_cert? string PEM text
+---@field tls_key? string PEM text
+---@field max_body? integer|string default 64 MiB; more is answered with 413
+---@field max_header? integer|string default 32 KiB
+---@field max_connections? integer default 4096
+---@field max_requests? integer on one connection; 0, the default: no limit
+---@field idle_timeout? integer seconds; default 60; 0: never
+
+---@class enclave.core.HttpdRequest
+---@field method string
+---@field uri string path and query as they were sent
+---@field body string
+---@field headers table<string, string> names in lower case
+
+---A listening server; to be closed.
+---@class enclave.HttpServer
+local HttpServer = {}
+---@return integer|nil port nil: it is closed
+function HttpServer:port() end
+---@return integer # requests that are not answered to the end
+function HttpServer:busy() end
+---Takes no new connections and waits until what runs is answered.
+---@param timeout? number
+---@return true|nil
+---@return enclave.Error? err code "timeout"
+function HttpServer:drain(timeout) end
+---Closes every connection and cancels the tasks of its requests. Idempotent.
+function HttpServer:close() end
+
+---Waits for SIGINT or SIGTERM, which end the process no more while this waits. After the
+---first one their default action is back in force.
+---@return "INT"|"TERM"|nil
+---@return enclave.Error? err
+function core.wait_signal() end
+
 ---@param path string
 ---@return { name: string, type: "file"|"directory"|"link"|"other" }[]|nil # sorted by name
 ---@return enclave.Error? err

@@ -73,6 +73,7 @@ static struct l_core *core_new(lua_State *L) {
     enc_list_init(&core->pools);
     enc_list_init(&core->sandboxes);
     enc_list_init(&core->latches);
+    enc_list_init(&core->servers);
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     core->L = core->current = lua_tothread(L, -1);
     lua_pop(L, 1);
@@ -91,6 +92,7 @@ static struct l_core *core_new(lua_State *L) {
     l_pool_class(L, core);
     l_sandbox_class(L, core);
     l_run_class(L, core);
+    l_server_class(L, core);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     return core;
 }
@@ -109,7 +111,9 @@ int luaopen_enclave_core(lua_State *L) {
                                              l_pool_functions,
                                              l_sandbox_functions,
                                              l_fs_functions,
-                                             l_http_functions};
+                                             l_http_functions,
+                                             l_httpd_functions,
+                                             l_signal_functions};
     struct l_core *core = enc_lua_core(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)

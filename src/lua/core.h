@@ -36,6 +36,7 @@ struct l_core {
     struct enc_list pools;       /* struct l_pool */
     struct enc_list sandboxes;   /* struct l_sandbox of their own */
     struct enc_list latches;     /* struct l_latch */
+    struct enc_list servers;     /* struct l_server */
     struct enc_timer close_timer;
     enc_deadline close_by;
     void *canary;           /* the newest one: see l_canary */
@@ -218,7 +219,9 @@ json_t *l_json_arg(lua_State *L, int index, const char *where, struct enclave_er
 void l_pool_class(lua_State *L, struct l_core *core);
 void l_sandbox_class(lua_State *L, struct l_core *core);
 void l_run_class(lua_State *L, struct l_core *core);
+void l_server_class(lua_State *L, struct l_core *core);
+void l_servers_close(struct l_core *core);
 extern const luaL_Reg l_pool_functions[], l_sandbox_functions[], l_fs_functions[];
-extern const luaL_Reg l_http_functions[];
+extern const luaL_Reg l_http_functions[], l_httpd_functions[], l_signal_functions[];
 
 #endif

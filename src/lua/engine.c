@@ -141,6 +141,7 @@ static void begin(struct l_core *core) {
 /* Pools and sandboxes of this state are removed; when the engine is the host program's it
  * stays, so the loop is turned until what was ours is gone. */
 static void close_engine(struct l_core *core) {
+    l_servers_close(core);
     l_pools_close(core);
     l_sandboxes_close(core);
     if (core->own_engine) {

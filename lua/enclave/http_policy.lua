@@ -1,0 +1,150 @@
+-- What clients over HTTP may ask for, within what the operator allows. What could harm the
+-- host is refused; numbers above a cap are lowered to it, with a line in the log.
+local core = require "enclave.core"
+local errors = require "enclave.errors"
+local json = require "enclave.json"
+
+---@class enclave.HttpPolicy
+---@field allowed_images? string[] nil: any; "name:*" allows every tag
+---@field allow_volumes? boolean
+---@field allow_ports? boolean
+---@field allow_privileged? boolean also cap_add, security_opt, runtime and networks of the host
+---@field max_memory? integer|string
+---@field max_cpu? number
+---@field max_timeout? number seconds
+---@field max_sandboxes? integer of create_sandbox and of all pools; default 64
+---@field sandbox_types? string[] default { "docker" }
+
+local policy = {}
+
+-- Sent by clients of other systems; they mean nothing here.
+local ignored = { pull_progress = true, pull_progress_interval = true,
+  docker_executor_workers = true }
+local units = { [""] = 1, b = 1, k = 1 << 10, m = 1 << 20, g = 1 << 30, t = 1 << 40 }
+
+local function bytes_of(size)
+  local number, unit = tostring(size):lower():match("^%s*([%d.]+)%s*([bkmgt]?)i?b?%s*$")
+  number = tonumber(number)
+  return number and number * units[unit]
+end
+
+local function refuse(message, ...)
+  return nil, errors.new("invalid", message:format(...), "policy")
+end
+
+local function empty(value)
+  return value == nil or value == false or type(value) == "table" and next(value) == nil
+end
+
+local function image_allowed(rules, image)
+  for _, allowed in ipairs(rules.allowed_images) do
+    local stem = allowed:match("^(.*):%*$")
+    if image == allowed or stem and (image == stem or image:sub(1, #stem + 1) == stem .. ":") then
+      return true
+    end
+  end
+end
+
+local host_fields = { "privileged", "cap_add", "security_opt", "runtime" }
+
+local function refusal(rules, config)
+  local image = config.image or "python:3.11-slim"
+  local network = config.network
+  if rules.allowed_images and not image_allowed(rules, tostring(image)) then
+    return refuse("image: %s is not allowed here; allowed: %s", errors.show(image),
+      table.concat(rules.allowed_images, ", "))
+  elseif not empty(config.volumes) and not rules.allow_volumes then
+    return refuse("volumes: not allowed over HTTP here")
+  elseif not empty(config.ports) and not rules.allow_ports then
+    return refuse("ports: not allowed over HTTP here")
+  elseif rules.allow_privileged then
+    return true
+  elseif type(network) == "string" and (network == "host" or network:find(":", 1, true)) then
+    return refuse("network: %s is not allowed over HTTP here", errors.show(network))
+  end
+  for _, name in ipairs(host_fields) do
+    if not empty(config[name]) then
+      return refuse("%s: not allowed over HTTP here", name)
+    end
+  end
+  return true
+end
+
+local function lower(config, name, cap, size)
+  local value = config[name]
+  local number = size and value ~= nil and bytes_of(value) or tonumber(value)
+  if cap and number and number > (size and bytes_of(cap) or cap) then
+    core.log("info", ("%s: %s lowered to %s"):format(name, tostring(value), tostring(cap)))
+    config[name] = cap
+  end
+end
+
+---The config to use for what a client asked for.
+---@param rules enclave.HttpPolicy
+---@param given table
+---@return table|nil config
+---@return enclave.Error? err
+function policy.config(rules, given)
+  local config = {}
+  for name, value in pairs(given) do
+    if ignored[name] then
+      core.log("info", ("%s: has no meaning here, ignored"):format(name))
+    elseif value ~= json.null then
+      config[name] = value
+    end
+  end
+  local fine, err = refusal(rules, config)
+  if not fine then
+    return nil, err
+  end
+  lower(config, "memory_limit", rules.max_memory, true)
+  lower(config, "cpu_limit", rules.max_cpu)
+  lower(config, "timeout", rules.max_timeout)
+  lower(config, "max_timeout", rules.max_timeout)
+  if rules.max_timeout and config.max_timeout == nil then
+    config.max_timeout = math.max(rules.max_timeout, config.timeout or 0)
+  end
+  return config
+end
+
+---@param rules enclave.HttpPolicy
+---@param sandbox_type string|nil
+---@return string|nil
+---@return enclave.Error? err
+function policy.sandbox_type(rules, sandbox_type)
+  sandbox_type = sandbox_type or "docker"
+  local types = rules.sandbox_types or { "docker" }
+  for _, allowed in ipairs(types) do
+    if allowed == sandbox_type then
+      return sandbox_type
+    end
+  end
+  return refuse("sandbox_type: %s is not offered here; expected %s", errors.show(sandbox_type),
+    table.concat(types, ", "))
+end
+
+---Whether there is room for so many more sandboxes.
+---@param rules enclave.HttpPolicy
+---@param total integer that there are
+---@param more integer
+---@return true|nil
+---@return enclave.Error? err
+function policy.room(rules, total, more)
+  local most = rules.max_sandboxes or 64
+  if total + more > most then
+    return nil, errors.new("invalid", ("this server allows %d sandboxes; there are %d, and %d more"
+      .. " were asked for"):format(most, total, more), "policy")
+  end
+  return true
+end
+
+---Parameters of a tool call; a timeout above the cap is lowered.
+---@param rules enclave.HttpPolicy
+---@param parameters table
+---@return table
+function policy.parameters(rules, parameters)
+  lower(parameters, "timeout", rules.max_timeout)
+  return parameters
+end
+
+return policy

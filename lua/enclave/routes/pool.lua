@@ -1,0 +1,70 @@
+-- Pools: filling one, and calling a tool in it.
+local errors = require "enclave.errors"
+local policy = require "enclave.http_policy"
+
+local numbers = { "max_size", "max_waiters", "max_uses", "max_age", "idle_ttl" }
+
+local function initialize(request, server)
+  local given, err = request:json_object()
+  if not given then
+    return nil, err
+  end
+  local options = { name = request.query.pool }
+  options.sandbox_type, err = policy.sandbox_type(server.policy, request.query.sandbox_type)
+  if not options.sandbox_type then
+    return nil, err
+  end
+  options.config, err = policy.config(server.policy, given)
+  if not options.config then
+    return nil, err
+  end
+  options.pool_size, err = request:number("pool_size")
+  for _, name in ipairs(numbers) do
+    if not err then
+      options[name], err = request:number(name)
+    end
+  end
+  if err then
+    return nil, err
+  end
+  options.pool_size = options.pool_size or 1
+  if not server.manager.pools[options.name or "default"] then
+    local fine
+    fine, err = policy.room(server.policy, server.manager:get_stats().total_sandboxes,
+      math.max(options.pool_size, options.max_size or 0))
+    if not fine then
+      return nil, err
+    end
+  end
+  local ids
+  ids, err = server.manager:initialize_pool(options)
+  if not ids then
+    return nil, err.code ~= "cancelled" and errors.new("invalid", err.message, err.op) or err
+  end
+  return { message = err and ("Pool initialized in part: " .. err.message)
+    or "Pool initialized successfully", pool_size = #ids,
+    sandbox_ids = require("enclave.json").array(ids) }
+end
+
+return {
+  name = "pool", api = 1,
+  routes = {
+    { "POST", "/pool/initialize", initialize },
+    { "POST", "/pool/execute", function(request, server)
+      local parameters, err = request:json_object()
+      if not parameters then
+        return nil, err
+      elseif not request.query.tool_name then
+        return nil, errors.new("invalid", "tool_name: missing in the query", "request")
+      end
+      local timeout
+      timeout, err = request:number("timeout")
+      if err then
+        return nil, err
+      end
+      return server.manager:execute_tool_in_pool(request.query.tool_name,
+        policy.parameters(server.policy, parameters),
+        { timeout = timeout, pool = request.query.pool })
+    end },
+  },
+}

@@ -1,0 +1,138 @@
+-- Sandboxes of their own: made, used, removed.
+local errors = require "enclave.errors"
+local json = require "enclave.json"
+local policy = require "enclave.http_policy"
+
+local function create(request, server)
+  local given, err = request:json_object()
+  if not given then
+    return nil, err
+  end
+  local kind, config, fine, id
+  kind, err = policy.sandbox_type(server.policy, request.query.sandbox_type)
+  if not kind then
+    return nil, err
+  end
+  config, err = policy.config(server.policy, given)
+  if not config then
+    return nil, err
+  end
+  local total = server.manager:get_stats().total_sandboxes
+  fine, err = policy.room(server.policy, total + server.creating, 1)
+  if not fine then
+    return nil, err
+  end
+  server.creating = server.creating + 1
+  local _ <close> = setmetatable({}, { __close = function()
+    server.creating = server.creating - 1
+  end })
+  id, err = server.manager:create_sandbox(kind, config)
+  if not id then
+    return nil, err.code ~= "cancelled" and errors.new("invalid", err.message, err.op) or err
+  end
+  return { sandbox_id = id }
+end
+
+-- The call's own timeout counts where the tool knows one and none was given.
+local function with_timeout(manager, call, parameters)
+  local tools = manager:get_sandbox_tools(call.sandbox_id)
+  local tool = tools and tools[call.tool_name]
+  local properties = tool and tool["function"].parameters.properties
+  if properties and properties.timeout and parameters.timeout == nil then
+    parameters.timeout = call.timeout
+  end
+  return parameters
+end
+
+local function execute(request, server)
+  local call, err = request:json_object()
+  if not call then
+    return nil, err
+  end
+  for name, value in pairs(call) do
+    if value == json.null then
+      call[name] = nil
+    end
+  end
+  for _, name in ipairs({ "sandbox_id", "tool_name" }) do
+    if type(call[name]) ~= "string" then
+      return nil, errors.new("invalid", ("%s: expected a string, got %s"):format(name,
+        errors.show(call[name])), "request")
+    end
+  end
+  local parameters = call.parameters or {}
+  if type(parameters) ~= "table" then
+    return nil, errors.new("invalid", "parameters: expected an object", "request")
+  end
+  if call.timeout ~= nil then
+    parameters = with_timeout(server.manager, call, parameters)
+  end
+  return server.manager:execute_tool(call.sandbox_id, call.tool_name,
+    policy.parameters(server.policy, parameters))
+end
+
+local function done(message)
+  return function(fine, err)
+    return fine and { message = message } or nil, err
+  end
+end
+
+local function path_of(request)
+  if not request.query.path or request.query.path == "" then
+    return nil, errors.new("invalid", "path: missing in the query", "request")
+  end
+  return request.query.path
+end
+
+return {
+  name = "sandbox", api = 1,
+  routes = {
+    { "POST", "/sandbox/create", create },
+    { "POST", "/sandbox/tool/execute", execute },
+    { "GET", "/sandboxes", function(request, server)
+      local list, err = server.manager:list_sandboxes(request.query.status)
+      return list and json.array(list), err
+    end },
+    { "GET", "/sandbox/{id}", function(request, server)
+      return server.manager:get_sandbox_info(request.id)
+    end },
+    { "DELETE", "/sandbox/{id}", function(request, server)
+      return done("Sandbox deleted")(server.manager:delete_sandbox(request.id))
+    end },
+    { "POST", "/sandbox/{id}/stop", function(request, server)
+      return done("Sandbox stopped")(server.manager:stop_sandbox(request.id))
+    end },
+    { "GET", "/sandbox/{id}/tools", function(request, server)
+      return server.manager:get_sandbox_tools(request.id)
+    end },
+    { "POST", "/sandbox/{id}/archive", function(request, server)
+      local info, err = server.manager:get_sandbox_info(request.id)
+      if not info then
+        return nil, err
+      elseif request.body == "" then
+        return nil, errors.new("invalid", "the body is empty; expected a tar archive", "request")
+      end
+      local fine
+      fine, err = server.manager:put_archive(request.id, request.body, request.query.target_dir)
+      return fine and { ok = true }, err
+    end },
+    { "GET", "/sandbox/{id}/files", function(request, server)
+      local path, err = path_of(request)
+      if not path then
+        return nil, err
+      end
+      local bytes
+      bytes, err = server.manager:get_file(request.id, path)
+      return bytes, err, { raw = true, headers = { ["Content-Type"] = "application/octet-stream" } }
+    end },
+    { "PUT", "/sandbox/{id}/files", function(request, server)
+      local path, err = path_of(request)
+      if not path then
+        return nil, err
+      end
+      local fine
+      fine, err = server.manager:put_file(request.id, path, request.body)
+      return fine and { ok = true }, err
+    end },
+  },
+}
