@@ -59,6 +59,20 @@ function Request:number(name)
   return value and (math.tointeger(value) or value)
 end
 
+---A result with the fields that are null in JSON.
+---@param result enclave.Result|nil
+---@param err enclave.Error|nil
+---@return table|nil
+---@return enclave.Error? err
+function Request.result(_, result, err)
+  if not result then
+    return nil, err
+  end
+  result.error = result.error == nil and json.null or result.error
+  result.execution_time = result.execution_time or json.null
+  return result
+end
+
 -- A browser says which page sent a request; pages of others must not run code here.
 local function foreign(self, headers)
   local origin = headers.origin

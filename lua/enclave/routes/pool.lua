@@ -62,9 +62,9 @@ return {
       if err then
         return nil, err
       end
-      return server.manager:execute_tool_in_pool(request.query.tool_name,
+      return request:result(server.manager:execute_tool_in_pool(request.query.tool_name,
         policy.parameters(server.policy, parameters),
-        { timeout = timeout, pool = request.query.pool })
+        { timeout = timeout, pool = request.query.pool }))
     end },
   },
 }

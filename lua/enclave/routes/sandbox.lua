@@ -67,8 +67,8 @@ local function execute(request, server)
   if call.timeout ~= nil then
     parameters = with_timeout(server.manager, call, parameters)
   end
-  return server.manager:execute_tool(call.sandbox_id, call.tool_name,
-    policy.parameters(server.policy, parameters))
+  return request:result(server.manager:execute_tool(call.sandbox_id, call.tool_name,
+    policy.parameters(server.policy, parameters)))
 end
 
 local function done(message)
