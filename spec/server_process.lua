@@ -83,6 +83,9 @@ function Process:stop()
   end
   local text = read(self.log)
   self.folder:remove()
+  for _, sign in ipairs({ "stack traceback", "Sanitizer", "runtime error" }) do
+    assert(not text:find(sign, 1, true), text)
+  end
   return text, core.now() < deadline
 end
 
