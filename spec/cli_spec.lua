@@ -182,7 +182,7 @@ describe("a signal to enclave-lua", function()
         %s %s >%s 2>&1 & pid=$!
         i=0; until grep -q ready %s || [ $i -gt 200 ]; do sleep 0.05; i=$((i+1)); done
         for s in %s; do sleep %s; kill -$s $pid; done
-        ( sleep 40; kill -9 $pid ) 2>/dev/null & guard=$!
+        ( sleep 40; kill -9 $pid ) >/dev/null 2>&1 & guard=$!
         wait $pid; code=$?; kill $guard; exit $code
       ]]):format(quote(program), path, output, output, signals, pause or "0.1")
       local _, _, got = os.execute(command)

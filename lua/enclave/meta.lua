@@ -13,6 +13,7 @@
 ---@field message string one sentence
 ---@field op string what was being done: "pool.acquire"
 ---@field http_status? integer what Docker answered, with code "docker"
+---@field partial? enclave.RunResult what came before a failure of exec or Run:wait
 
 ---@class enclave.core
 ---@field version string
@@ -36,7 +37,8 @@ function core.log(level, line) end
 
 -- tasks ------------------------------------------------------------------------------
 
----Runs fn as a task and turns the loop until it ends. Waits.
+---Runs fn as a task and turns the loop until it ends. Waits. Tasks that it left behind go on
+---when something waits next; failures that no one joined are logged.
 ---@param fn function
 ---@param ... any
 ---@return any ... what fn returned; an error in fn is thrown again with its traceback
@@ -75,6 +77,7 @@ local Task = {}
 function Task:join(timeout) end
 ---The task's pending wait ends with code "cancelled", and every wait after it. A task that
 ---ends with that error counts as cancelled.
+---A program that the task runs is killed first. __close cancels and waits for the end.
 function Task:cancel() end
 ---@return "running"|"done"|"failed"|"cancelled"
 function Task:status() end
@@ -222,9 +225,10 @@ core.Sandbox = Sandbox
 
 ---@class enclave.Run
 local Run = {}
----The next piece of output. Waits. nil: both streams have ended.
+---The next piece of output. Waits. nil: both streams have ended (with an error: the reading
+---task was cancelled). A program that nobody reads is held back; wait lets it go.
 ---@return "stdout"|"stderr"|nil stream
----@return string? bytes
+---@return string|enclave.Error|nil bytes
 function Run:read() end
 ---@param bytes string
 ---@return true|nil
@@ -235,13 +239,16 @@ function Run:close_input() end
 ---@return enclave.RunResult|nil
 ---@return enclave.Error? err
 function Run:wait() end
+---Kills it; wait then tells status "cancelled".
 function Run:cancel() end
+---Kills and forgets it. Also __close.
+function Run:close() end
 
 -- the host ---------------------------------------------------------------------------
 
 ---One HTTP request. Waits. Any status is a reply.
 ---@param request { url: string, method?: string, headers?: table<string, string>, body?: string, timeout?: number, max_reply?: integer }
----@return { status: integer, body: string, content_type: string }|nil
+---@return { status: integer, body: string, content_type: string, retry_after?: number }|nil
 ---@return enclave.Error? err
 function core.http(request) end
 
