@@ -122,6 +122,18 @@ static int time_of_day(lua_State *L) {
     return 1;
 }
 
+static int pending(lua_State *L) {
+    struct l_core *core = l_core(L);
+    lua_Integer tasks = 0;
+    ENC_LIST_FOR_EACH(task, &core->tasks) tasks++;
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, tasks);
+    lua_setfield(L, -2, "tasks");
+    lua_pushinteger(L, core->engine ? (lua_Integer)enc_loop_pending(l_loop(core)) : 0);
+    lua_setfield(L, -2, "operations");
+    return 1;
+}
+
 static int current(lua_State *L) {
     struct l_core *core = l_core(L);
     if (!core->running) {
@@ -138,5 +150,6 @@ const luaL_Reg l_task_functions[] = {{"run", run},
                                      {"sleep", sleep_for},
                                      {"now", now},
                                      {"time", time_of_day},
+                                     {"pending", pending},
                                      {"current", current},
                                      {NULL, NULL}};

@@ -1,0 +1,27 @@
+#!/bin/sh
+# engine.sh - the private Docker Engine of the test run, for specs that break it on purpose.
+#
+#   sh spec/engine.sh start|stop|kill|restart
+#
+# ENCLAVE_TEST_ENGINE is its folder. Only the engine that lives there is ever touched.
+set -eu
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+. "$top/examples/setup.sh"
+dir=${ENCLAVE_TEST_ENGINE:?the folder of the test engine; spec/run.sh sets it}
+
+kill_engine() {
+  kill -KILL "$(cat "$dir/dockerd.pid")"
+  while [ -d "/proc/$(cat "$dir/dockerd.pid")" ]; do sleep 0.1; done
+  # A killed engine leaves its containerd behind.
+  [ -f "$dir/exec/containerd/containerd.pid" ] &&
+    kill -KILL "$(cat "$dir/exec/containerd/containerd.pid")" 2>/dev/null
+  rm -f "$dir/dockerd.pid"
+}
+
+case ${1:-} in
+start) start_engine "$dir" ;;
+stop) stop_engine "$dir" ;;
+kill) kill_engine ;;
+restart) stop_engine "$dir"; start_engine "$dir" ;;
+*) die "expected start, stop, kill or restart, got '${1:-}'" ;;
+esac
