@@ -43,7 +43,7 @@ struct agent {
     struct enc_list transfers; /* struct transfer */
     struct tree tree;
     struct counters counters;
-    struct own own; /* as it was before the first run */
+    struct own own;          /* as it was before the first run */
     struct service *service; /* NULL: none */
     struct warm *warm;       /* NULL: nothing is kept warm */
     uint64_t warm_since;

@@ -86,7 +86,8 @@ enum enc_config_for { ENC_FOR_POOL, ENC_FOR_SANDBOX };
  * no field; an empty list and an empty object stand for each other.
  *
  * tmpfs: the work folder, /tmp, /var/tmp and /run are always in it, unless a volume is
- * bound there (or above the work folder); what the caller gives is added or takes the place of these. */
+ * bound there (or above the work folder); what the caller gives is added or takes the place of
+ * these. */
 struct enc_config *enc_config_from_json(json_t *config,
                                         enum enc_config_for use,
                                         struct enclave_error *err);

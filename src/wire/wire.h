@@ -83,11 +83,14 @@ enum enc_wire_kind { ENC_WIRE_NUMBER, ENC_WIRE_TEXT, ENC_WIRE_BYTES };
     X(PRELOAD, 9, TO_AGENT, TEXT)      /* module that warm Python imports; several */              \
     X(FOLDER_PATH, 10, TO_AGENT, TEXT) /* working folder of a run */                               \
     X(CODE_PATH, 11, TO_AGENT, TEXT)                                                               \
-    X(CODE, 12, TO_AGENT, BYTES)           /* written to CODE_PATH before the start */             \
-    X(STDIN, 13, TO_AGENT, BYTES)          /* the first input; outside of the window */            \
-    X(STDIN_OPEN, 14, TO_AGENT, NUMBER)    /* 1: more input follows */                             \
-    X(TIMEOUT, 15, TO_AGENT, NUMBER)       /* from the receipt; absent: none */                    \
-    X(MAX_OUTPUT, 16, TO_AGENT, NUMBER)    /* the first so many bytes and the last half as many are sent; 0: all */    \
+    X(CODE, 12, TO_AGENT, BYTES)        /* written to CODE_PATH before the start */                \
+    X(STDIN, 13, TO_AGENT, BYTES)       /* the first input; outside of the window */               \
+    X(STDIN_OPEN, 14, TO_AGENT, NUMBER) /* 1: more input follows */                                \
+    X(TIMEOUT, 15, TO_AGENT, NUMBER)    /* from the receipt; absent: none */                       \
+    X(MAX_OUTPUT,                                                                                  \
+      16,                                                                                          \
+      TO_AGENT,                                                                                    \
+      NUMBER) /* the first so many bytes and the last half as many are sent; 0: all */             \
     X(KEEP_CHILDREN, 17, TO_AGENT, NUMBER) /* 1: what it leaves running may go on */               \
     X(CPU_SECONDS, 18, TO_AGENT, NUMBER)                                                           \
     X(MEMORY_BYTES, 19, TO_AGENT, NUMBER)                                                          \
