@@ -30,8 +30,9 @@ local function now()
   return { tasks = pending.tasks, descriptors = descriptors(), containers = containers() }
 end
 
--- Connections to the engine are kept open for reuse: that many more are no leak.
-local kept = { tasks = 0, descriptors = 8, containers = 0 }
+-- Idle connections to the engine are kept open for reuse, as many as were busy at once: that
+-- many more are no leak.
+local kept = { tasks = 0, descriptors = 32, containers = 0 }
 
 -- What is there more than before, once everything had time to end.
 local function leaks(before)
