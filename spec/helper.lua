@@ -30,7 +30,7 @@ local function now()
   return { tasks = pending.tasks, descriptors = descriptors(), containers = containers() }
 end
 
--- Idle connections to the engine are kept open for reuse, as many as were busy at once: that
+-- Idle connections to the engine are kept open for reuse, at most 32 (src/loop/multi.c): that
 -- many more are no leak.
 local kept = { tasks = 0, descriptors = 32, containers = 0 }
 
