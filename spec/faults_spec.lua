@@ -102,6 +102,39 @@ describe("faults", function()
     works()
   end)
 
+  it("a full disk is said as such though files are in memory, of which there is little", function()
+    open({ memory_limit = "64m" })
+    for _, place in ipairs({ "/sandbox", "/tmp", "/dev/shm" }) do
+      local result = assert(python(("f = open('%s/big', 'wb')\nwhile True: f.write(b'x' * 65536)")
+        :format(place)))
+      assert.equal("error", result.status)
+      assert.equal("disk", result.metadata.limit, result.error)
+      assert.is_nil(result.metadata.oom_killed)
+    end
+    works()
+  end)
+
+  it("limits of a run's own are said", function()
+    open({ resource_limits = { memory = "150m", processes = 8, file_size = "1m" } })
+    for limit, code in pairs({ memory = "x = b'x' * (300 << 20)",
+      pids = "import os, time\nfor i in range(20):\n  if os.fork() == 0: time.sleep(20)",
+      disk = "open('big', 'wb').write(b'x' * (2 << 20))" }) do
+      local result = assert(python(code))
+      assert.equal("error", result.status)
+      assert.equal(limit, result.metadata.limit, result.error)
+    end
+    works()
+  end)
+
+  it("a child that memory was too short for is told, also where the program goes on", function()
+    open({ memory_limit = "64m" })
+    local result = assert(python("import subprocess\n"
+      .. "subprocess.run(['python3', '-c', 'x = b\"x\" * (200 << 20)'])"))
+    assert.equal("success", result.status)
+    assert.is_true(result.metadata.oom_killed)
+    works()
+  end)
+
   it("too many open files are said", function()
     open({ resource_limits = { open_files = 64 } })
     local result = assert(python("files = [open('/dev/null') for _ in range(1000)]"))

@@ -19,7 +19,7 @@ local statuses = { success = true, error = true, timeout = true, cancelled = tru
 
 local limit_texts = {
   time = "time limit", cpu = "CPU time limit", memory = "memory limit",
-  output = "output limit", pids = "process limit", disk = "disk full",
+  output = "output limit", pids = "process limit", disk = "disk full or file too large",
   files = "open files limit",
 }
 

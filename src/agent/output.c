@@ -52,9 +52,23 @@ static void keep_last(struct output *output, const uint8_t *bytes, size_t len) {
 
 /* What is exhausted without the kernel telling the agent: programs say it in these words. */
 static void look_for_limits(struct output *output, const uint8_t *bytes, size_t len) {
-    static const char too_many[] = "Too many open files", no_space[] = "No space left on device";
-    output->lacks_files |= memmem(bytes, len, too_many, sizeof too_many - 1) != NULL;
-    output->lacks_space |= memmem(bytes, len, no_space, sizeof no_space - 1) != NULL;
+    static const struct {
+        enum enc_wire_limit limit;
+        const char *words;
+    } sayings[] = {
+        {ENC_WIRE_LIMIT_FILES, "Too many open files"},
+        {ENC_WIRE_LIMIT_DISK, "No space left on device"},
+        {ENC_WIRE_LIMIT_DISK, "File too large"},
+        {ENC_WIRE_LIMIT_MEMORY, "MemoryError"},
+        {ENC_WIRE_LIMIT_MEMORY, "annot allocate memory"},
+        {ENC_WIRE_LIMIT_MEMORY, "bad_alloc"},
+        {ENC_WIRE_LIMIT_PIDS, "Resource temporarily unavailable"},
+        {ENC_WIRE_LIMIT_PIDS, "can't start new thread"},
+    };
+    for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++) {
+        if (memmem(bytes, len, sayings[i].words, strlen(sayings[i].words)))
+            output->said |= 1u << sayings[i].limit;
+    }
 }
 
 /* bytes lie behind a free header. */

@@ -22,9 +22,8 @@ struct output {
     uint8_t *ring;       /* the last bytes behind max */
     size_t ring_size, ring_at, ring_len;
     bool paused, ended;
-    bool last_call;   /* whatever holds the pipe: when it is empty, that is the end */
-    bool lacks_files; /* it said that there are too many open files */
-    bool lacks_space; /* it said that there is no space left */
+    bool last_call; /* whatever holds the pipe: when it is empty, that is the end */
+    unsigned said;  /* which limits it spoke of: 1 << enum enc_wire_limit */
     unsigned last_pieces;
     void (*on_end)(struct output *output);
 };

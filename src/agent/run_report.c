@@ -25,6 +25,10 @@ static bool disk_is_full(const struct agent *agent) {
     return false;
 }
 
+static bool says(const struct run *run, enum enc_wire_limit limit) {
+    return (run->err.said >> limit & 1) != 0;
+}
+
 /* What kept it from going on. The kernel says so for time, CPU, memory and processes; a
  * full disk and missing descriptors are guessed, from how things are at the end and from
  * what the program said. */
@@ -43,9 +47,16 @@ static enum enc_wire_limit find_limit(const struct run *run, bool oom_killed, bo
         return ENC_WIRE_LIMIT_MEMORY;
     if (refused)
         return ENC_WIRE_LIMIT_PIDS;
-    if (term == SIGXFSZ || run->err.lacks_space || disk_is_full(run->agent))
+    if (term == SIGXFSZ || says(run, ENC_WIRE_LIMIT_DISK) || disk_is_full(run->agent))
         return ENC_WIRE_LIMIT_DISK;
-    return run->err.lacks_files ? ENC_WIRE_LIMIT_FILES : ENC_WIRE_LIMIT_NONE;
+    if (says(run, ENC_WIRE_LIMIT_FILES))
+        return ENC_WIRE_LIMIT_FILES;
+    /* Limits of the run's own, of which the container's counters know nothing. */
+    if (run->limits.memory_bytes > 0 && says(run, ENC_WIRE_LIMIT_MEMORY))
+        return ENC_WIRE_LIMIT_MEMORY;
+    if (run->limits.processes > 0 && says(run, ENC_WIRE_LIMIT_PIDS))
+        return ENC_WIRE_LIMIT_PIDS;
+    return ENC_WIRE_LIMIT_NONE;
 }
 
 static void send_exit(
@@ -82,7 +93,7 @@ void run_report(struct run *run, int exit_code) {
               WIFEXITED(run->status) ? WEXITSTATUS(run->status) : exit_code,
               WIFSIGNALED(run->status) ? WTERMSIG(run->status) : 0,
               limit,
-              oom && limit == ENC_WIRE_LIMIT_MEMORY);
+              oom);
 }
 
 static enum enc_wire_limit limit_of(int error) {

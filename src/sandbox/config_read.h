@@ -85,6 +85,6 @@ int enc_pairs_set(struct enc_pair **pairs, const char *name, const char *value);
 void enc_pairs_free(struct enc_pair *pairs);
 void enc_strings_free(char **strings);
 
-#define ENC_TMPFS_OPTIONS "exec,nosuid,nodev,size=256m,mode=1777"
+#define ENC_TMPFS_OPTIONS "exec,nosuid,nodev,mode=1777"
 
 #endif

@@ -10,7 +10,15 @@
 static const char *const capabilities[] = {
     "SETUID", "SETGID", "KILL", "SETPCAP", "CHOWN", "DAC_OVERRIDE", "FOWNER"};
 
-#define SHM_SIZE (64 << 20)
+#define TMPFS_MAX (256ull << 20)
+#define SHM_MAX   (64ull << 20)
+
+/* What is written to a tmpfs counts as memory: where one alone could take all of it, the
+ * program would be killed and not told that the disk is full. */
+static unsigned long long place_size(const struct enc_config *config, unsigned long long most) {
+    unsigned long long half = config->memory_bytes / 2;
+    return half < most ? half : most;
+}
 
 static json_t *pair_list(const struct enc_pair *pairs, char between) {
     json_t *list = json_array();
@@ -38,18 +46,18 @@ static json_t *environment(const struct enc_config *config) {
 static json_t *tmpfs(const struct enc_config *config) {
     json_t *map = json_object();
     for (const struct enc_pair *pair = config->tmpfs; pair && pair->name; pair++) {
+        char size[32] = "", owner[64] = "";
         unsigned uid, gid = 0;
         int count = sscanf(config->user, "%u:%u", &uid, &gid);
-        json_t *options;
+        if (!strstr(pair->value, "size="))
+            snprintf(size, sizeof size, ",size=%llu", place_size(config, TMPFS_MAX));
         if (!strcmp(pair->name, config->working_dir) && count > 0 && !strstr(pair->value, "uid="))
-            options = json_sprintf("%s%snosuid,nodev,uid=%u,gid=%u,mode=0755",
-                                   pair->value,
-                                   *pair->value ? "," : "",
-                                   uid,
-                                   count > 1 ? gid : 0);
-        else
-            options = json_sprintf("%s%snosuid,nodev", pair->value, *pair->value ? "," : "");
-        json_object_set_new(map, pair->name, options);
+            snprintf(owner, sizeof owner, ",uid=%u,gid=%u,mode=0755", uid, count > 1 ? gid : 0);
+        json_object_set_new(
+            map,
+            pair->name,
+            json_sprintf(
+                "%s%snosuid,nodev%s%s", pair->value, *pair->value ? "," : "", size, owner));
     }
     return map;
 }
@@ -126,7 +134,7 @@ static json_t *host_config(const struct enc_config *config) {
         "IpcMode",
         "private",
         "ShmSize",
-        (json_int_t)SHM_SIZE,
+        (json_int_t)place_size(config, SHM_MAX),
         "LogConfig",
         "Type",
         "none",
