@@ -217,6 +217,7 @@ void enc_config_unref(struct enc_config *config) {
     enc_strings_free(config->warm);
     free(config->driver);
     free(config->image);
+    free(config->image_id);
     free(config->working_dir);
     free(config->user);
     free(config->network);

@@ -46,6 +46,7 @@ struct enc_config {
     unsigned refs;
     char *driver;         /* "docker"; from the sandbox type */
     char *image;          /* "python:3.11-slim" */
+    char *image_id;       /* what that name stood for when it was looked up; NULL: not known */
     char **command;       /* supervised service, NULL-terminated; NULL: none */
     char *working_dir;    /* "/sandbox" */
     struct enc_pair *env; /* until a NULL name */

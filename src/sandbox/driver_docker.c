@@ -352,9 +352,11 @@ static void docker_close(struct enc_host *base) {
 
 static json_t *docker_describe(struct enc_sandbox *sandbox) {
     const struct enc_box *box = sandbox->driver_state;
-    return json_pack("{s:s, s:s, s:s}",
+    return json_pack("{s:s, s:s*, s:s, s:s}",
                      "image",
                      sandbox->config->image,
+                     "image_id",
+                     sandbox->config->image_id,
                      "container_id",
                      box ? box->id : "",
                      "container_name",

@@ -115,13 +115,35 @@ static void have_agent(struct enc_prepare *prepare) {
 
 /* ---- the image ------------------------------------------------------------------ */
 
+/* A tag may move while the process runs; what an image's programs made is kept by this. */
+static void note_image(struct enc_prepare *prepare, json_t *image) {
+    const char *id = json_string_value(json_object_get(image, "Id"));
+    free(prepare->config->image_id);
+    prepare->config->image_id = id ? strdup(id) : NULL;
+}
+
+static void on_pulled_image(void *data, json_t *reply, const struct enclave_error *failed) {
+    struct enc_prepare *prepare = data;
+    prepare->call = NULL;
+    note_image(prepare, failed ? NULL : reply);
+    have_agent(prepare);
+}
+
+static void inspect(struct enc_prepare *prepare, enc_docker_done *done) {
+    step(prepare,
+         enc_docker_image_inspect(prepare->host->docker,
+                                  prepare->config->image,
+                                  answer(prepare, done),
+                                  &prepare->trouble));
+}
+
 static void on_pulled(void *data, json_t *reply, const struct enclave_error *failed) {
     struct enc_prepare *prepare = data;
     struct enclave_error err = {0};
     (void)reply;
     prepare->call = NULL;
     if (!failed) {
-        have_agent(prepare);
+        inspect(prepare, on_pulled_image);
         return;
     }
     bool missing = failed->code == ENCLAVE_DOCKER && failed->http_status == 404;
@@ -178,6 +200,7 @@ static void on_image(void *data, json_t *reply, const struct enclave_error *fail
         return;
     }
     if (!failed && (fits(config, reply) || config->pull == ENC_PULL_NEVER)) {
+        note_image(prepare, reply);
         have_agent(prepare);
         return;
     }
@@ -199,11 +222,7 @@ static void have_image(struct enc_prepare *prepare) {
     if (prepare->config->pull == ENC_PULL_ALWAYS)
         pull(prepare);
     else
-        step(prepare,
-             enc_docker_image_inspect(prepare->host->docker,
-                                      prepare->config->image,
-                                      answer(prepare, on_image),
-                                      &prepare->trouble));
+        inspect(prepare, on_image);
 }
 
 /* ---- the sweep ------------------------------------------------------------------ */
