@@ -80,7 +80,7 @@ static int start(struct enc_httpd *httpd, int fd, const struct enc_httpd_options
                                      MHD_OPTION_CONNECTION_TIMEOUT,
                                      options->idle_seconds,
                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                     options->max_header,
+                                     2 * options->max_header, /* see httpd.h */
                                      MHD_OPTION_ARRAY,
                                      secure,
                                      MHD_OPTION_END);
@@ -156,7 +156,7 @@ void enc_httpd_close(struct enc_httpd *httpd) {
     enc_timer_stop(httpd->loop, &httpd->timer);
     uv_close((uv_handle_t *)&httpd->poll, on_closed);
     ENC_LIST_FOR_EACH_SAFE(cursor, &httpd->held) {
-        enc_httpd_release(ENC_CONTAINER_OF(cursor, struct enc_httpd_request, in_held));
+        enc_httpd_let_go(ENC_CONTAINER_OF(cursor, struct enc_httpd_request, in_held));
     }
     MHD_stop_daemon(httpd->daemon);
     httpd->daemon = NULL;

@@ -1,7 +1,11 @@
 /* httpd.h - an HTTP/1.1 listener on the engine's loop, by libmicrohttpd. Provides whole
- * requests, one at a time to one callback, each answered once, at any later time; limits;
- * an API key; TLS; and the news that a client has gone. Uses loop. Knows no routes, reads
- * no JSON and decodes nothing of the address. */
+ * requests, one at a time to one callback, each answered once, at any later time, whole or
+ * in pieces; limits; an API key; TLS; and the news that a client has gone. Uses loop. Knows
+ * no routes, reads no JSON and decodes nothing of the address.
+ *
+ * What libmicrohttpd answers by itself is HTML: a request line or head that is no HTTP, a
+ * missing Host (400), a head of more than twice max_header (431, 414), an unknown HTTP
+ * version (505). All else is JSON. */
 #ifndef ENC_HTTPD_H
 #define ENC_HTTPD_H
 
@@ -22,6 +26,7 @@ struct enc_httpd_options {
     unsigned max_connections;  /* further ones wait in the backlog */
     unsigned max_requests;     /* on one connection; 0: no limit */
     unsigned idle_seconds;     /* a connection without traffic is closed; 0: never */
+    bool open_options;         /* method OPTIONS needs no key: browsers ask without */
     const struct enc_log *log; /* must outlive it; may be NULL */
 
     /* A whole request came. False: it cannot be taken, the connection is closed. Not to be
@@ -56,8 +61,14 @@ void enc_httpd_headers(const struct enc_httpd_request *request,
                        void *data);
 
 /* The client closed its side, or the connection broke: once, before the answer, which must
- * be given all the same. To be set in on_request. */
-void enc_httpd_on_gone(struct enc_httpd_request *request, void (*on_gone)(void *), void *data);
+ * be given all the same. on_drained: less than ENC_HTTPD_FULL waits to be sent. To be set in
+ * on_request. */
+void enc_httpd_listen_to(struct enc_httpd_request *request,
+                         void (*on_gone)(void *),
+                         void (*on_drained)(void *),
+                         void *data);
+/* Also before on_request. */
+bool enc_httpd_is_gone(const struct enc_httpd_request *request);
 
 struct enc_httpd_header {
     const char *name, *value;
@@ -70,5 +81,17 @@ int enc_httpd_respond(struct enc_httpd_request *request,
                       const struct enc_httpd_header *headers,
                       const void *body,
                       size_t len);
+
+/* The same in pieces: the head, any number of pieces of the body, the end. */
+int enc_httpd_begin(struct enc_httpd_request *request,
+                    unsigned status,
+                    const struct enc_httpd_header *headers);
+/* Bytes are copied. -1: out of memory; the answer is to be ended, not whole. */
+int enc_httpd_write(struct enc_httpd_request *request, const void *bytes, size_t len);
+/* Bytes that wait to be sent. A writer is to stop at ENC_HTTPD_FULL until on_drained. */
+size_t enc_httpd_unsent(const struct enc_httpd_request *request);
+#define ENC_HTTPD_FULL (256u * 1024)
+/* whole: else the client is to see that the answer was cut. */
+void enc_httpd_end(struct enc_httpd_request *request, bool whole);
 
 #endif

@@ -21,25 +21,35 @@ struct enc_httpd {
     bool quiet, closing;
 };
 
-/* Watches the socket of a request that is suspended: libmicrohttpd does not. */
-struct enc_httpd_watch {
+/* One connection, from its accept to its close. The watch tells that the client has closed its
+ * side, also while libmicrohttpd does not look. */
+struct enc_httpd_link {
     uv_poll_t poll;
-    struct enc_httpd_request *request;
+    int fd;
+    unsigned requests;                 /* so far */
+    bool gone;                         /* the client */
+    struct enc_httpd_request *request; /* the one that is with its user; NULL: none is */
 };
 
 struct enc_httpd_request {
     struct enc_httpd *httpd;
-    struct MHD_Connection *connection;
+    struct MHD_Connection *connection; /* NULL: over, only its user still has it */
+    struct enc_httpd_link *link;       /* NULL: no memory for one, or over */
     struct enc_list in_held;
-    struct enc_httpd_watch *watch;
     struct MHD_Response *response;
     unsigned status;
-    bool begun, held, answered, too_large, broken;
+    bool begun, answered, too_large;
+    bool held;      /* its user has it: set from on_request until the answer is complete */
+    bool suspended; /* libmicrohttpd leaves it alone */
+    bool streams, whole, told;
     size_t excess; /* bytes above the limit that were read and dropped */
     char *uri;
     const char *method;
     struct enc_buf body;
+    struct enc_buf out; /* of a body that streams: not sent yet */
+    size_t sent;        /* bytes at the front of out that are */
     void (*on_gone)(void *data);
+    void (*on_drained)(void *data);
     void *data;
 };
 
@@ -60,12 +70,24 @@ void enc_httpd_on_completed(void *data,
                             struct MHD_Connection *connection,
                             void **context,
                             enum MHD_RequestTerminationCode code);
+/* connection.c */
 void enc_httpd_on_connection(void *data,
                              struct MHD_Connection *connection,
                              void **context,
                              enum MHD_ConnectionNotificationCode code);
-/* Lets go of a request that waits, without an answer. */
-void enc_httpd_release(struct enc_httpd_request *request);
+struct enc_httpd_link *enc_httpd_link_of(struct MHD_Connection *connection);
+
+/* answer.c: a whole answer. -1: no memory. */
+int enc_httpd_make_answer(struct enc_httpd_request *request,
+                          unsigned status,
+                          const struct enc_httpd_header *headers,
+                          const void *body,
+                          size_t len);
+enum MHD_Result enc_httpd_send_answer(struct enc_httpd_request *request);
+void enc_httpd_tell_gone(struct enc_httpd_request *request);
+/* Its user has no more to do with it. */
+void enc_httpd_let_go(struct enc_httpd_request *request);
+void enc_httpd_request_free(struct enc_httpd_request *request);
 
 /* key.c: whether the request shows the key, in a time that does not tell how much of it. */
 bool enc_httpd_key_fits(const char *key, struct MHD_Connection *connection);

@@ -1,5 +1,5 @@
-/* One request: collected, held while its answer is made, answered. While it is held its
- * connection is suspended, and a watch of its own looks whether the client is still there. */
+/* One request: its head is looked at, its body collected; then it is with its user, and its
+ * connection is suspended, until there is something to send. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,61 +7,6 @@
 
 /* So much above the limit is read and dropped, for the client to see the answer. */
 #define MAX_EXCESS (1024 * 1024)
-
-static const struct enc_httpd_header json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
-
-/* ---- the watch ------------------------------------------------------------------------------ */
-
-static void watch_closed(uv_handle_t *handle) {
-    free(handle->data);
-}
-
-static void watch_end(struct enc_httpd_request *request) {
-    if (request->watch) {
-        request->watch->request = NULL;
-        uv_close((uv_handle_t *)&request->watch->poll, watch_closed);
-    }
-    request->watch = NULL;
-}
-
-static void watch_fired(uv_poll_t *poll, int status, int events) {
-    struct enc_httpd_request *request = ((struct enc_httpd_watch *)poll->data)->request;
-    (void)status, (void)events;
-    if (!request)
-        return;
-    watch_end(request);
-    if (request->on_gone)
-        request->on_gone(request->data);
-}
-
-static void watch_start(struct enc_httpd_request *request) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct enc_httpd_watch *watch = info ? calloc(1, sizeof *watch) : NULL;
-    if (!watch)
-        return; /* the answer will find out */
-    if (uv_poll_init(enc_loop_uv(request->httpd->loop), &watch->poll, info->connect_fd)) {
-        free(watch);
-        return;
-    }
-    watch->poll.data = watch;
-    watch->request = request;
-    request->watch = watch;
-    uv_poll_start(&watch->poll, UV_DISCONNECT, watch_fired);
-}
-
-/* ---- what libmicrohttpd calls ----------------------------------------------------------- */
-
-void enc_httpd_on_connection(void *data,
-                             struct MHD_Connection *connection,
-                             void **context,
-                             enum MHD_ConnectionNotificationCode code) {
-    (void)data, (void)connection;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        *context = calloc(1, sizeof(unsigned)); /* requests on it; NULL: not counted */
-    else
-        free(*context);
-}
 
 void *enc_httpd_on_uri(void *data, const char *uri, struct MHD_Connection *connection) {
     struct enc_httpd *httpd = data;
@@ -72,6 +17,7 @@ void *enc_httpd_on_uri(void *data, const char *uri, struct MHD_Connection *conne
     }
     request->httpd = httpd;
     request->connection = connection;
+    request->link = enc_httpd_link_of(connection);
     enc_list_init(&request->in_held);
     httpd->busy++;
     return request;
@@ -87,76 +33,65 @@ void enc_httpd_on_completed(void *data,
     *context = NULL;
     if (!request)
         return;
-    watch_end(request);
-    enc_list_remove(&request->in_held);
     if (request->response)
         MHD_destroy_response(request->response);
-    enc_buf_free(&request->body);
-    free(request->uri);
-    free(request);
+    request->response = NULL;
+    request->connection = NULL;
+    if (request->link)
+        request->link->request = NULL;
+    request->link = NULL;
     httpd->busy--;
+    if (request->held)
+        enc_httpd_tell_gone(request); /* and freed when its user lets go */
+    else
+        enc_httpd_request_free(request);
     if (httpd->busy == 0 && httpd->options.on_idle && !httpd->closing)
         httpd->options.on_idle(httpd->options.data);
-}
-
-/* The last answer on this connection. */
-static bool is_last(struct enc_httpd_request *request) {
-    const struct enc_httpd *httpd = request->httpd;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    unsigned *count = info ? info->socket_context : NULL;
-    if (httpd->quiet)
-        return true;
-    return count && ++*count >= httpd->options.max_requests && httpd->options.max_requests;
-}
-
-static int make_response(struct enc_httpd_request *request,
-                         unsigned status,
-                         const struct enc_httpd_header *headers,
-                         const void *body,
-                         size_t len) {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
-    if (!response)
-        return -1;
-    for (; headers->name; headers++)
-        MHD_add_response_header(response, headers->name, headers->value);
-    if (is_last(request))
-        MHD_add_response_header(response, "Connection", "close");
-    request->response = response;
-    request->status = status;
-    return 0;
-}
-
-static enum MHD_Result send_response(struct enc_httpd_request *request) {
-    if (!request->response)
-        return MHD_NO;
-    return MHD_queue_response(request->connection, request->status, request->response);
 }
 
 static enum MHD_Result refuse(struct enc_httpd_request *request,
                               unsigned status,
                               const char *detail) {
-    static const struct enc_httpd_header key[] = {
+    static const struct enc_httpd_header headers[] = {
         {"Content-Type", "application/json"}, {"WWW-Authenticate", "Bearer"}, {NULL, NULL}};
+    static const struct enc_httpd_header json[] = {{"Content-Type", "application/json"},
+                                                   {NULL, NULL}};
     char body[160];
     int len = snprintf(body, sizeof body, "{\"code\":\"invalid\",\"detail\":\"%s\"}", detail);
     request->answered = true;
-    if (make_response(request, status, status == 401 ? key : json, body, (size_t)len))
+    if (enc_httpd_make_answer(request, status, status == 401 ? headers : json, body, (size_t)len))
         return MHD_NO;
-    return send_response(request);
+    return enc_httpd_send_answer(request);
+}
+
+static size_t head_size(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
+static bool may_call(const struct enc_httpd_request *request) {
+    const struct enc_httpd *httpd = request->httpd;
+    return !httpd->api_key || enc_httpd_key_fits(httpd->api_key, request->connection) ||
+           (httpd->options.open_options && strcmp(request->method, "OPTIONS") == 0);
 }
 
 /* Only the head is here. */
 static enum MHD_Result begin(struct enc_httpd_request *request, const char *method) {
-    struct enc_httpd *httpd = request->httpd;
+    const struct enc_httpd_options *options = &request->httpd->options;
     request->begun = true;
     request->method = method;
-    if (httpd->api_key && !enc_httpd_key_fits(httpd->api_key, request->connection))
+    if (request->link)
+        request->link->requests++;
+    if (strlen(request->uri) > options->max_header)
+        return refuse(request, 414, "the address is too long");
+    if (head_size(request->connection) > options->max_header)
+        return refuse(request, 431, "the headers are too large");
+    if (!may_call(request))
         return refuse(request, 401, "the API key is missing or wrong");
     const char *length =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Content-Length");
-    if (length && strtoull(length, NULL, 10) > httpd->options.max_body)
+    if (length && strtoull(length, NULL, 10) > options->max_body)
         return refuse(request, 413, "the body is too large");
     return MHD_YES;
 }
@@ -171,6 +106,20 @@ static enum MHD_Result collect(struct enc_httpd_request *request, const char *by
         return request->excess > MAX_EXCESS ? MHD_NO : MHD_YES;
     }
     return enc_buf_append(&request->body, bytes, size) ? MHD_YES : MHD_NO;
+}
+
+/* To its user. */
+static enum MHD_Result hand_over(struct enc_httpd_request *request) {
+    struct enc_httpd *httpd = request->httpd;
+    if (!httpd->options.on_request(httpd->options.data, request))
+        return MHD_NO;
+    request->held = request->suspended = true;
+    request->told = request->link && request->link->gone;
+    enc_list_push_back(&httpd->held, &request->in_held);
+    if (request->link)
+        request->link->request = request;
+    MHD_suspend_connection(request->connection);
+    return MHD_YES;
 }
 
 enum MHD_Result enc_httpd_on_call(void *data,
@@ -191,16 +140,10 @@ enum MHD_Result enc_httpd_on_call(void *data,
     if (*upload_len)
         return collect(request, upload, upload_len);
     if (request->answered)
-        return send_response(request);
+        return enc_httpd_send_answer(request);
     if (request->too_large)
         return refuse(request, 413, "the body is too large");
-    request->held = true;
-    enc_list_push_back(&httpd->held, &request->in_held);
-    if (!httpd->options.on_request(httpd->options.data, request))
-        return MHD_NO;
-    MHD_suspend_connection(connection);
-    watch_start(request);
-    return MHD_YES;
+    return hand_over(request);
 }
 
 /* ---- for the one who answers ----------------------------------------------------------- */
@@ -237,30 +180,19 @@ void enc_httpd_headers(const struct enc_httpd_request *request,
                        void (*each)(void *data, const char *name, const char *value),
                        void *data) {
     struct each all = {each, data};
-    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_header, &all);
+    if (request->connection)
+        MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_header, &all);
 }
 
-void enc_httpd_on_gone(struct enc_httpd_request *request, void (*on_gone)(void *), void *data) {
+void enc_httpd_listen_to(struct enc_httpd_request *request,
+                         void (*on_gone)(void *),
+                         void (*on_drained)(void *),
+                         void *data) {
     request->on_gone = on_gone;
+    request->on_drained = on_drained;
     request->data = data;
 }
 
-void enc_httpd_release(struct enc_httpd_request *request) {
-    watch_end(request);
-    enc_list_remove(&request->in_held);
-    request->on_gone = NULL;
-    request->answered = true;
-    MHD_resume_connection(request->connection);
-    if (!request->httpd->closing) /* without threads nothing else tells libmicrohttpd to go on */
-        enc_timer_start(request->httpd->loop, &request->httpd->timer, 0);
-}
-
-int enc_httpd_respond(struct enc_httpd_request *request,
-                      unsigned status,
-                      const struct enc_httpd_header *headers,
-                      const void *body,
-                      size_t len) {
-    int rc = make_response(request, status, headers, body, len);
-    enc_httpd_release(request);
-    return rc;
+bool enc_httpd_is_gone(const struct enc_httpd_request *request) {
+    return request->told || !request->connection || (request->link && request->link->gone);
 }

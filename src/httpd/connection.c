@@ -1,0 +1,56 @@
+/* Connections: how many requests one had, and whether its client is still there. */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "internal.h"
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+/* The client closed its side, or the connection broke. libmicrohttpd may have missed that: it
+ * takes a read that gave less than there was room for as the end of what is there, and the
+ * edge that told of the close has passed by then. Shutting down a side that is shut already
+ * changes nothing but gives it a new edge. */
+static void on_disconnect(uv_poll_t *poll, int status, int events) {
+    struct enc_httpd_link *link = poll->data;
+    (void)status, (void)events;
+    uv_poll_stop(poll);
+    link->gone = true;
+    shutdown(link->fd, SHUT_RD);
+    if (link->request)
+        enc_httpd_tell_gone(link->request);
+}
+
+static struct enc_httpd_link *link_new(struct enc_httpd *httpd, struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct enc_httpd_link *link = info ? calloc(1, sizeof *link) : NULL;
+    if (!link)
+        return NULL;
+    link->fd = info->connect_fd;
+    if (uv_poll_init(enc_loop_uv(httpd->loop), &link->poll, link->fd)) {
+        free(link);
+        return NULL;
+    }
+    link->poll.data = link;
+    uv_poll_start(&link->poll, UV_DISCONNECT, on_disconnect);
+    return link;
+}
+
+void enc_httpd_on_connection(void *data,
+                             struct MHD_Connection *connection,
+                             void **context,
+                             enum MHD_ConnectionNotificationCode code) {
+    struct enc_httpd_link *link = *context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = link_new(data, connection);
+    else if (link)
+        uv_close((uv_handle_t *)&link->poll, on_closed);
+}
+
+struct enc_httpd_link *enc_httpd_link_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
