@@ -57,18 +57,18 @@ describe("the registry", function()
     ["return 5"] = "mine.lua: expected the file to return a table, got a number",
     ["error('no')"] = "mine.lua:1: no",
     ["error({})"] = "mine.lua: table",
-    ["return { api = 1, execute = print }"] = "mine.lua: name: missing; expected a string",
+    ["return { api = 1, execute = print }"] = "mine.lua:1: name: missing; expected a string",
     ["return { name = 5, api = 1, execute = print }"] =
-      "mine.lua: name: expected a string, got number 5",
-    ["return { name = 'a b', api = 1, execute = print }"] = "mine.lua: name: expected a letter",
-    ["return { name = 'a', execute = print }"] = "mine.lua: api: missing",
+      "mine.lua:1: name: expected a string, got number 5",
+    ["return { name = 'a b', api = 1, execute = print }"] = "mine.lua:1: name: expected a letter",
+    ["return { name = 'a', execute = print }"] = "mine.lua:1: api: missing",
     ["return { name = 'a', api = 2, execute = print }"] = "api: expected 1, got number 2",
-    ["return { name = 'a', api = 1 }"] = "mine.lua: execute: missing; expected a function",
+    ["return { name = 'a', api = 1 }"] = "mine.lua:1: execute: missing; expected a function",
     ["return { name = 'a', api = 1, execute = 'x' }"] = "execute: expected a function",
     ["return { name = 'a', api = 1, execute = print, warn = {} }"] =
-      'unknown field "warn"; did you mean "warm"?',
+      'mine.lua:1: warn: unknown field; did you mean "warm"?',
     ["return { name = 'a', api = 1, execute = print, parameters = { type = 'object',"
-      .. " pattern = 'x' } }"] = 'mine.lua: parameters: unknown keyword "pattern"',
+      .. " pattern = 'x' } }"] = 'mine.lua:1: parameters.pattern: unknown keyword; known: ',
     ["return { name = 'a', api = 1, execute = print, parameters = {} }"] =
       'parameters.type: expected "object"',
     ["return { name = 'a', api = 1, execute = print, warm = { 5 } }"] =

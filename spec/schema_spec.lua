@@ -118,7 +118,7 @@ describe("schema", function()
       assert.is_nil(check)
       return text
     end
-    assert.matches('parameters: unknown keyword "pattern"', problem({ pattern = "x" }), 1, true)
+    assert.matches('parameters.pattern: unknown keyword', problem({ pattern = "x" }), 1, true)
     assert.matches('did you mean "required"', problem({ requird = {} }), 1, true)
     assert.matches("parameters.properties.a.type: expected one of",
       problem({ properties = { a = { type = "text" } } }), 1, true)

@@ -1,5 +1,5 @@
--- Checks what a plugin file returned: a tool or a hook. Each message names the file, the
--- field, the value and what was expected.
+-- Checks what a plugin file returned: a tool or a hook. Each problem names the field, the value
+-- and what was expected.
 local errors = require "enclave.errors"
 local schema = require "enclave.schema"
 local suggest = require "enclave.suggest"
@@ -8,12 +8,14 @@ local definitions = {}
 
 local api = 1
 
-local tool_fields = {
+---Fields of a tool, and what they may be.
+definitions.tool_fields = {
   name = "string", version = "string|nil", api = "number", description = "string|nil",
-  parameters = "table|nil", sandbox_types = "table|nil", warm = "table|nil",
-  execute = "function",
+  parameters = "table|nil", config = "table|nil", sandbox_types = "table|nil",
+  warm = "table|nil", secrets = "table|nil", budget = "number|nil", execute = "function",
 }
-local hook_fields = {
+---Fields of a hook.
+definitions.hook_fields = {
   name = "string", version = "string|nil", api = "number", description = "string|nil",
   priority = "number|nil", on_create = "function|nil", on_borrow = "function|nil",
   on_return = "function|nil", on_destroy = "function|nil",
@@ -22,38 +24,61 @@ local hook_fields = {
 ---@type string[]
 definitions.events = { "on_create", "on_borrow", "on_return", "on_destroy" }
 
+---Instructions of the Lua machine that one call of a tool or hook may execute: about a second.
+definitions.budget = 200000000
+
 local words = { string = "a string", number = "a number", table = "a table",
   ["function"] = "a function" }
 
--- nil, or what is wrong.
-local function check_fields(definition, fields)
-  for name, kinds in pairs(fields) do
-    local value = definition[name]
+local function adder(problems)
+  return function(at, message, ...)
+    problems[#problems + 1] = { at = at, message = message:format(...) }
+  end
+end
+
+local function check_fields(definition, fields, add)
+  for _, name in ipairs(suggest.names(fields)) do
+    local kinds, value = fields[name], definition[name]
     local wanted = kinds:match("^%a+")
-    if type(value) ~= wanted and not (value == nil and kinds:find("|nil", 1, true)) then
-      return value == nil and ("%s: missing; expected %s"):format(name, words[wanted])
-        or ("%s: expected %s, got %s"):format(name, words[wanted], errors.show(value))
+    if value == nil and not kinds:find("|nil", 1, true) then
+      add(name, "missing; expected %s", words[wanted])
+    elseif value ~= nil and type(value) ~= wanted then
+      add(name, "expected %s, got %s", words[wanted], errors.show(value))
     end
   end
   for name in pairs(definition) do
     if not fields[name] then
-      return ('unknown field "%s"%s'):format(tostring(name),
-        suggest.hint(tostring(name), suggest.names(fields)))
+      add(tostring(name), "unknown field%s", suggest.hint(tostring(name), suggest.names(fields)))
     end
   end
-  if definition.api ~= api then
-    return ("api: expected %d, got %s"):format(api, errors.show(definition.api))
-  elseif not definition.name:find("^[%a_][%w_.-]*$") then
-    return ("name: expected a letter, then letters, digits, _ . -, got %s"):format(
+  if type(definition.api) == "number" and definition.api ~= api then
+    add("api", "expected %d, got %s", api, errors.show(definition.api))
+  end
+  if type(definition.name) == "string" and not definition.name:find("^[%a_][%w_.-]*$") then
+    add("name", "expected a letter, then letters, digits, _ . -, got %s",
       errors.show(definition.name))
   end
 end
 
-local function check_strings(name, list)
-  for key, value in pairs(list or {}) do
+local function check_strings(definition, name, pattern, add)
+  local list = definition[name]
+  for key, value in pairs(type(list) == "table" and list or {}) do
     if math.type(key) ~= "integer" or type(value) ~= "string" then
-      return ("%s: expected a list of strings, got %s"):format(name, errors.show(value))
+      add(name, "expected a list of strings, got %s", errors.show(value))
+    elseif not value:find(pattern) then
+      add(name, "expected names, got %s", errors.show(value))
     end
+  end
+end
+
+local function check_object_schema(node, name, add)
+  if type(node) ~= "table" then
+    return
+  elseif node.type ~= "object" then
+    add(name .. ".type", 'expected "object", got %s', errors.show(node.type))
+  end
+  for _, problem in ipairs(schema.problems(node, name)) do
+    add(problem.at, "%s", problem.message)
   end
 end
 
@@ -68,47 +93,58 @@ local function set_of(list)
   return set
 end
 
+---@alias enclave.Execute fun(sandbox: enclave.Sandbox, parameters: table, context: table): any, any
+
 ---@class enclave.Tool
 ---@field name string
 ---@field version string
 ---@field description string
 ---@field parameters table JSON Schema
 ---@field validate enclave.Validator
+---@field config? table JSON Schema of its entry in tools_config; nil: anything
+---@field validate_config enclave.Validator
 ---@field sandbox_types? table<string, true> nil: every type
 ---@field warm string[]
----@field execute fun(sandbox: enclave.Sandbox, parameters: table, context: table): any, any
+---@field secrets string[] what it needs from the host
+---@field budget integer instructions that one call may execute
+---@field execute enclave.Execute
 ---@field path string
 ---@field builtin? boolean
 
 ---@param definition table
 ---@param path string
 ---@return enclave.Tool|nil
----@return string? problem
+---@return enclave.Problem[]? problems all of them
 function definitions.tool(definition, path)
-  local problem = check_fields(definition, tool_fields)
-    or check_strings("sandbox_types", definition.sandbox_types)
-    or check_strings("warm", definition.warm)
-  if problem then
-    return nil, ("%s: %s"):format(path, problem)
-  end
+  local problems = {}
+  local add = adder(problems)
+  check_fields(definition, definitions.tool_fields, add)
+  check_strings(definition, "sandbox_types", ".", add)
+  check_strings(definition, "warm", ".", add)
+  check_strings(definition, "secrets", "^[%a_][%w_]*$", add)
   local parameters = definition.parameters or { type = "object" }
-  if parameters.type ~= "object" then
-    return nil, ("%s: parameters.type: expected \"object\", got %s"):format(path,
-      errors.show(parameters.type))
+  check_object_schema(parameters, "parameters", add)
+  check_object_schema(definition.config, "config", add)
+  local budget = math.tointeger(definition.budget or definitions.budget)
+  if type(definition.budget) == "number" and not (budget and budget > 0) then
+    add("budget", "expected a whole number of instructions, got %s",
+      errors.show(definition.budget))
   end
-  local validate
-  validate, problem = schema.compile(parameters)
-  if not validate then
-    return nil, ("%s: %s"):format(path, problem)
+  if #problems > 0 then
+    return nil, problems
   end
   return {
     name = definition.name,
     version = definition.version or "0",
     description = definition.description or "",
     parameters = parameters,
-    validate = validate,
+    validate = schema.compile(parameters),
+    config = definition.config,
+    validate_config = schema.compile(definition.config or { type = "object" }),
     sandbox_types = set_of(definition.sandbox_types),
     warm = definition.warm or {},
+    secrets = definition.secrets or {},
+    budget = budget,
     execute = definition.execute,
     path = path,
   }
@@ -127,22 +163,30 @@ end
 ---@param definition table
 ---@param path string
 ---@return enclave.Hook|nil
----@return string? problem
+---@return enclave.Problem[]? problems all of them
 function definitions.hook(definition, path)
-  local problem = check_fields(definition, hook_fields)
+  local problems = {}
+  local add = adder(problems)
+  check_fields(definition, definitions.hook_fields, add)
   local hook = { name = definition.name, priority = definition.priority or 0, path = path }
   local events = 0
   for _, event in ipairs(definitions.events) do
     hook[event] = definition[event]
     events = events + (definition[event] and 1 or 0)
   end
-  if not problem and events == 0 then
-    problem = "expected at least one of " .. table.concat(definitions.events, ", ")
+  if #problems == 0 and events == 0 then
+    add("", "expected at least one of %s", table.concat(definitions.events, ", "))
   end
-  if problem then
-    return nil, ("%s: %s"):format(path, problem)
+  if #problems > 0 then
+    return nil, problems
   end
   return hook
+end
+
+---@param problem enclave.Problem
+---@return string
+function definitions.text(problem)
+  return problem.at == "" and problem.message or problem.at .. ": " .. problem.message
 end
 
 return definitions

@@ -39,8 +39,8 @@ function execute.run(sandbox, call, context, waited)
   local tool, id, last_reset = call.tool, sandbox.id, sandbox.last_reset
   context.tool_name, context.config = tool.name, call.config
   local started = core.now()
-  local ok, returned, failure = xpcall(tool.execute, errors.traceback, sandbox, call.parameters,
-    context)
+  local ok, returned, failure = core.bounded(tool.budget, tool.execute, sandbox,
+    call.parameters, context)
   if not ok then
     if errors.is(returned) and passed_on[returned.code] then
       return nil, returned

@@ -1,4 +1,7 @@
--- Runs the hooks of one event, in order, up to the first that fails.
+-- Runs the hooks of one event, in order, up to the first that fails. Each may execute so many
+-- instructions and no more.
+local core = require "enclave.core"
+local definitions = require "enclave.definitions"
 local errors = require "enclave.errors"
 
 local hooks = {}
@@ -13,7 +16,8 @@ local hooks = {}
 function hooks.run(list, event, sandbox, context)
   for i = 1, #list do
     local hook = list[i]
-    local ok, value, failure = xpcall(hook[event], errors.traceback, sandbox, context)
+    local ok, value, failure = core.bounded(definitions.budget, hook[event], sandbox,
+      context)
     if not ok then
       failure, value = value, nil
     end

@@ -1,61 +1,132 @@
 -- Loads one plugin file (a tool, a hook) in an environment of its own: globals can be read,
--- an accidental global is an error that names file and line. Text only, no bytecode.
+-- an accidental global is an error that names file and line. Text only, no bytecode; the file's
+-- body may execute so many instructions and no more.
+local core = require "enclave.core"
+local definitions = require "enclave.definitions"
+local globals = require "enclave.globals"
+local source_map = require "enclave.source_map"
+local suggest = require "enclave.suggest"
+
 local loader = {}
 
+---Instructions that the body of a file may execute.
+loader.budget = 10000000
+
+---@class enclave.LoadProblem
+---@field line? integer
+---@field message string
+
+local function assigned(name)
+  return ('assignment to the global "%s"; write "local %s"'):format(tostring(name),
+    tostring(name))
+end
+
 local function environment()
-  return setmetatable({}, {
-    __index = _G,
-    __newindex = function(_, name)
-      error(('assignment to the global "%s"; write "local %s"'):format(tostring(name),
-        tostring(name)), 2)
-    end,
-  })
+  local env = {}
+  env._G = env
+  return setmetatable(env, { __index = _G, __newindex = function(_, name)
+    error(assigned(name), 2)
+  end })
 end
 
 local function read(path)
   local file, problem = io.open(path, "rb")
   if not file then
-    return nil, problem
+    return nil, (problem:gsub("^" .. path:gsub("%p", "%%%0") .. ": ", ""))
   end
   local text
   text, problem = file:read("a")
   file:close()
-  if not text then
-    return nil, ("%s: %s"):format(path, problem)
-  end
-  return text
+  return text, problem
 end
 
--- Most problems name file and line themselves, but not all.
-local function name_file(path, problem)
-  return problem:find(path, 1, true) and problem or ("%s: %s"):format(path, problem)
+-- A message of Lua without the file, and its line.
+local function split(path, message)
+  local prefix = path .. ":"
+  if message:sub(1, #prefix) == prefix then
+    local line, rest = message:sub(#prefix + 1):match("^(%d+): (.*)$")
+    if line then
+      return { line = tonumber(line), message = rest }
+    end
+  end
+  return { message = message }
+end
+
+-- Names that nobody defined, in functions too that have not run yet.
+local function check_globals(chunk)
+  local problems, said = {}, {}
+  for _, use in ipairs(globals.of(chunk)) do
+    local message = use.set and assigned(use.name)
+    if not use.set and rawget(_G, use.name) == nil and use.name ~= "_G" then
+      local near = suggest.nearest(use.name, suggest.names(_G))
+      message = ('there is no global "%s"%s'):format(use.name,
+        near and ('; did you mean "%s"?'):format(near) or "")
+    end
+    if message and not said[use.line .. message] then
+      said[use.line .. message] = true
+      problems[#problems + 1] = { line = use.line, message = message }
+    end
+  end
+  return problems
+end
+
+local function run(chunk, path)
+  local ok, definition = core.bounded(loader.budget, chunk)
+  if not ok then
+    -- The traceback names this file's callers, which say nothing about the file.
+    local problem = split(path, tostring(definition):gsub("\nstack traceback:.*", ""))
+    return nil, { problem }
+  elseif type(definition) ~= "table" then
+    return nil, { { message = "expected the file to return a table, got "
+      .. (definition == nil and "nothing" or "a " .. type(definition)) } }
+  end
+  return definition
 end
 
 ---@param path string
----@return table|nil definition what the file returned
----@return string? problem with the file's name
-function loader.load(path)
+---@param kind "tool"|"hook"|nil nil: a hook when it has events, else a tool
+---@return enclave.Tool|enclave.Hook|nil
+---@return enclave.LoadProblem[] problems all that could be found
+---@return "tool"|"hook"|nil kind
+function loader.load(path, kind)
   local text, problem = read(path)
   if not text then
-    return nil, problem
+    return nil, { { message = problem } }
   end
   -- Newlines are kept, so that lines count right.
   text = text:gsub("^#[^\n]*", "")
   local chunk
   chunk, problem = load(text, "@" .. path, "t", environment())
   if not chunk then
-    return nil, name_file(path, problem)
+    return nil, { split(path, problem) }
   end
-  local ok, definition = xpcall(chunk, function(thrown)
-    return tostring(thrown)
-  end)
-  if not ok then
-    return nil, name_file(path, definition)
-  elseif type(definition) ~= "table" then
-    return nil, ("%s: expected the file to return a table, got %s"):format(path,
-      definition == nil and "nothing" or "a " .. type(definition))
+  local problems = check_globals(chunk)
+  local definition, failed = run(chunk, path)
+  if not definition then
+    if #problems == 0 then
+      problems = failed
+    end
+    return nil, problems
   end
-  return definition
+  if not kind then
+    kind = "tool"
+    for _, event in ipairs(definitions.events) do
+      kind = definition[event] ~= nil and definition.execute == nil and "hook" or kind
+    end
+  end
+  local record, wrong = definitions[kind](definition, path)
+  local line_of = wrong and source_map.of(text)
+  for _, fault in ipairs(wrong or {}) do
+    problems[#problems + 1] = { line = line_of(fault.at), message = definitions.text(fault) }
+  end
+  return #problems == 0 and record or nil, problems, kind
+end
+
+---@param path string
+---@param problem enclave.LoadProblem
+---@return string # "file:line: message"
+function loader.text(path, problem)
+  return ("%s:%s %s"):format(path, problem.line and problem.line .. ":" or "", problem.message)
 end
 
 return loader

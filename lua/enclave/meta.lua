@@ -50,6 +50,16 @@ function core.run(fn, ...) end
 ---@return enclave.Task
 function core.spawn(fn, ...) end
 
+---As pcall, with a traceback, for a function that must end: it is stopped by an error after so
+---many instructions of the Lua machine, counted over it and all coroutines and tasks that it
+---starts. Waiting costs none.
+---@param limit integer
+---@param fn function
+---@param ... any
+---@return boolean fine
+---@return any ... what it returned, or what was thrown: a string has its traceback
+function core.bounded(limit, fn, ...) end
+
 ---@param seconds number
 ---@return true|nil
 ---@return enclave.Error? err code "cancelled"

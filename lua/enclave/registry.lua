@@ -15,16 +15,16 @@ Registry.__index = Registry
 local registry = {}
 
 local function load_file(file)
-  local definition, problem = loader.load(file.path)
-  if not definition then
-    return nil, problem
-  end
-  local record
-  record, problem = definitions[file.kind](definition, file.path)
+  local record, problems = loader.load(file.path, file.kind)
   if record then
     record.builtin = file.builtin
+    return record
   end
-  return record, problem
+  local lines = {}
+  for i, problem in ipairs(problems) do
+    lines[i] = loader.text(file.path, problem)
+  end
+  return nil, table.concat(lines, "; ")
 end
 
 -- Tables by name and hooks by event out of the loaded files.

@@ -1,10 +1,10 @@
 -- JSON Schema for the parameters of tools: a schema is compiled once into closures, which
--- check a value and give back a copy with the defaults filled in. Only keywords that are
--- checked are accepted, so nothing is silently left unchecked.
+-- check a value and give back a copy with the defaults filled in.
 --
 -- A null for a member that is not required counts as left out, as Python clients send it.
 local errors = require "enclave.errors"
 local json = require "enclave.json"
+local schema_check = require "enclave.schema_check"
 local suggest = require "enclave.suggest"
 local types = require "enclave.schema_types"
 
@@ -12,11 +12,6 @@ local schema = {}
 
 -- A compiled part is a function(value): true, value  or  false, message, path.
 local compile
-
--- Says of which file and keyword a faulty schema is.
-local function fault(where, ...)
-  error({ schema_fault = where .. ": " .. string.format(...) }, 0)
-end
 
 local bounds = {
   minimum = { "number", "at least %s", function(v, n) return v >= n end },
@@ -33,38 +28,12 @@ local bounds = {
   maxItems = { "array", "at most %s items", function(v, n) return #v <= n end },
 }
 
-local keywords = { type = true, required = true, properties = true, additionalProperties = true,
-  enum = true, const = true, items = true, oneOf = true, anyOf = true, default = true,
-  description = true, title = true, examples = true, deprecated = true, ["$comment"] = true,
-  ["$schema"] = true }
-for name in pairs(bounds) do
-  keywords[name] = true
-end
-
-local function check_keywords(node, where)
-  if type(node) ~= "table" then
-    fault(where, "expected a schema (a table), got %s", errors.show(node))
-  end
-  for name in pairs(node) do
-    if not keywords[name] then
-      fault(where, 'unknown keyword "%s"%s', tostring(name),
-        suggest.hint(tostring(name), suggest.names(keywords)))
-    end
-  end
-end
-
-local function compile_type(node, where)
+local function compile_type(node)
   local wanted = node.type
   if wanted == nil then
     return nil
   end
   local list = type(wanted) == "table" and wanted or { wanted }
-  for _, name in ipairs(list) do
-    if not types.known[name] then
-      fault(where .. ".type", "expected one of %s, got %s",
-        table.concat(suggest.names(types.known), ", "), errors.show(name))
-    end
-  end
   local phrase = types.phrase(list)
   return function(value)
     for i = 1, #list do
@@ -77,21 +46,16 @@ local function compile_type(node, where)
   end
 end
 
-local function compile_choice(node, where)
+local function compile_choice(node)
   local choices = node.enum
   if node.const ~= nil then
     choices = { node.const }
   end
   if choices == nil then
     return nil
-  elseif type(choices) ~= "table" or #choices == 0 then
-    fault(where .. ".enum", "expected a list of values, got %s", errors.show(choices))
   end
   local shown, names = {}, {}
   for i, choice in ipairs(choices) do
-    if type(choice) == "table" then
-      fault(where .. ".enum", "lists and objects are not supported as choices")
-    end
     shown[i] = type(choice) == "string" and ('"%s"'):format(choice) or tostring(choice)
     names[i] = tostring(choice)
   end
@@ -108,13 +72,10 @@ local function compile_choice(node, where)
   end
 end
 
-local function compile_bounds(node, where, parts)
+local function compile_bounds(node, parts)
   for name, bound in pairs(bounds) do
     local limit = node[name]
     if limit ~= nil then
-      if type(limit) ~= "number" then
-        fault(where .. "." .. name, "expected a number, got %s", errors.show(limit))
-      end
       local kind, phrase, holds = bound[1], bound[2]:format(limit), bound[3]
       parts[#parts + 1] = function(value)
         local _, fits = types.known[kind](value)
@@ -129,11 +90,11 @@ local function compile_bounds(node, where, parts)
   end
 end
 
-local function compile_items(node, where)
+local function compile_items(node)
   if node.items == nil then
     return nil
   end
-  local check = compile(node.items, where .. ".items")
+  local check = compile(node.items)
   return function(value)
     local _, fits = types.known.array(value)
     if not fits then
@@ -152,11 +113,8 @@ local function compile_items(node, where)
 end
 
 -- The lists of required and optional members, compiled.
-local function compile_members(node, where)
+local function compile_members(node)
   local properties = node.properties or {}
-  if type(properties) ~= "table" then
-    fault(where .. ".properties", "expected a table, got %s", errors.show(properties))
-  end
   local required = {}
   for _, name in ipairs(node.required or {}) do
     required[name] = true
@@ -165,7 +123,7 @@ local function compile_members(node, where)
   for _, name in ipairs(suggest.names(properties)) do
     local member = properties[name]
     members[#members + 1] = { name = name, path = "." .. name, required = required[name],
-      check = compile(member, where .. ".properties." .. name), default = member.default,
+      check = compile(member), default = member.default,
       phrase = types.phrase(type(member.type) == "table" and member.type or { member.type }) }
     required[name] = nil
   end
@@ -209,11 +167,11 @@ local function take_member(member, value, copy)
   copy[member.name] = taken
 end
 
-local function compile_object(node, where)
+local function compile_object(node)
   if not (node.properties or node.required or node.additionalProperties ~= nil) then
     return nil
   end
-  local members = compile_members(node, where)
+  local members = compile_members(node)
   local known = {}
   for _, member in ipairs(members) do
     known[member.name] = true
@@ -221,7 +179,7 @@ local function compile_object(node, where)
   local names = suggest.names(known)
   local others = node.additionalProperties
   local check_other = type(others) == "table"
-    and compile(others, where .. ".additionalProperties")
+    and compile(others)
   return function(value)
     local _, fits = types.known.object(value)
     if not fits then
@@ -253,18 +211,14 @@ local function compile_object(node, where)
   end
 end
 
-local function compile_alternatives(node, where, keyword)
+local function compile_alternatives(node, keyword)
   local list = node[keyword]
   if list == nil then
     return nil
-  elseif type(list) ~= "table" or #list == 0 then
-    fault(where .. "." .. keyword, "expected a list of schemas, got %s", errors.show(list))
   end
   local checks, phrases, kinds = {}, {}, {}
   for i, alternative in ipairs(list) do
-    local here = ("%s.%s[%d]"):format(where, keyword, i)
-    checks[i] = compile(alternative, here)
-    kinds[i] = compile_type(alternative, here)
+    checks[i], kinds[i] = compile(alternative), compile_type(alternative)
     phrases[i] = types.phrase(type(alternative.type) == "table" and alternative.type
       or { alternative.type })
   end
@@ -292,19 +246,18 @@ local function compile_alternatives(node, where, keyword)
   end
 end
 
-function compile(node, where)
-  check_keywords(node, where)
+function compile(node)
   local parts = {}
   local function add(part)
     parts[#parts + 1] = part
   end
-  add(compile_type(node, where))
-  add(compile_choice(node, where))
-  compile_bounds(node, where, parts)
-  add(compile_items(node, where))
-  add(compile_object(node, where))
-  add(compile_alternatives(node, where, "anyOf"))
-  add(compile_alternatives(node, where, "oneOf"))
+  add(compile_type(node))
+  add(compile_choice(node))
+  compile_bounds(node, parts)
+  add(compile_items(node))
+  add(compile_object(node))
+  add(compile_alternatives(node, "anyOf"))
+  add(compile_alternatives(node, "oneOf"))
   if #parts == 1 then
     return parts[1]
   end
@@ -322,6 +275,29 @@ end
 
 ---@alias enclave.Validator fun(value: any): any, string?
 
+---Every problem of a schema, defaults that do not fit their own schema among them.
+---@param node any
+---@param name? string
+---@return enclave.Problem[]
+function schema.problems(node, name)
+  name = name or "parameters"
+  local problems = schema_check.problems(node, name)
+  if #problems > 0 then
+    return problems
+  end
+  for _, member in ipairs(suggest.names(node.properties or {})) do
+    local value = node.properties[member].default
+    local at = ("%s.properties.%s.default"):format(name, member)
+    if value ~= nil then
+      local fits, message, path = compile(node.properties[member])(value)
+      if not fits then
+        problems[#problems + 1] = { at = at .. path, message = message }
+      end
+    end
+  end
+  return problems
+end
+
 ---Compiles a schema.
 ---@param node table
 ---@param name? string what messages call the value, default "parameters"
@@ -329,13 +305,11 @@ end
 ---@return string? problem what is wrong with the schema
 function schema.compile(node, name)
   name = name or "parameters"
-  local ok, check = pcall(compile, node, name)
-  if not ok then
-    if type(check) == "table" and check.schema_fault then
-      return nil, check.schema_fault
-    end
-    error(check, 0)
+  local problem = schema.problems(node, name)[1]
+  if problem then
+    return nil, ("%s: %s"):format(problem.at, problem.message)
   end
+  local check = compile(node)
   return function(value)
     local fits, taken, path = check(value)
     if fits then

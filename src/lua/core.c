@@ -108,6 +108,7 @@ struct l_core *enc_lua_core(lua_State *L) {
 int luaopen_enclave_core(lua_State *L) {
     static const luaL_Reg *const groups[] = {l_engine_functions,
                                              l_task_functions,
+                                             l_budget_functions,
                                              l_pool_functions,
                                              l_sandbox_functions,
                                              l_fs_functions,

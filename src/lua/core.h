@@ -39,9 +39,10 @@ struct l_core {
     struct enc_list servers;     /* struct l_server */
     struct enc_timer close_timer;
     enc_deadline close_by;
-    void *canary;           /* the newest one: see l_canary */
-    void (*on_close)(void); /* of the host program */
-    int on_log;             /* registry reference of the Lua function, or LUA_NOREF */
+    void *canary;            /* the newest one: see l_canary */
+    void (*on_close)(void);  /* of the host program */
+    struct l_budget *budget; /* of the code that runs outside of tasks; NULL: none */
+    int on_log;              /* registry reference of the Lua function, or LUA_NOREF */
 };
 
 /* The core behind a function of the module: its first upvalue. */
@@ -156,6 +157,7 @@ struct l_task {
     enum l_task_status status;
     bool cancelled, started, seen; /* seen: someone got its outcome */
     int nargs, nresults;
+    struct l_budget *budget; /* NULL: no bound */
     /* Called once when it ended; the results are on co. May be NULL. Runs in the driver
      * loop; must not raise. */
     void (*on_end)(struct l_task *task, void *data);
@@ -185,6 +187,15 @@ void l_drive(lua_State *L, struct l_wait *wait);
 /* The one yield. */
 int l_suspend(lua_State *L, lua_KContext context, lua_KFunction k);
 void l_run_calls(lua_State *L, struct l_core *core);
+
+/* ---- budget.c ------------------------------------------------------------------- */
+
+/* The bound on the code that runs now, for a task that it starts; NULL: none. */
+struct l_budget *l_budget_share(struct l_core *core);
+void l_budget_drop(struct l_budget *budget);
+/* A new coroutine counts for this bound, or for none. */
+void l_budget_bind(lua_State *co, const struct l_budget *budget);
+extern const luaL_Reg l_budget_functions[];
 
 /* ---- error.c ------------------------------------------------------------------- */
 

@@ -177,6 +177,8 @@ void l_close(lua_State *L, struct l_core *core) {
         drop_calls(core); /* answers hooks that will not run any more */
         close_engine(core);
     }
+    l_budget_drop(core->budget);
+    core->budget = NULL;
     core->closed = true;
     drop_calls(core);
 }

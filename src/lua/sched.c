@@ -134,14 +134,17 @@ static const char *turn(lua_State *L, struct l_wait *wait, enum enclave_code *co
 void l_drive(lua_State *L, struct l_wait *wait) {
     struct l_core *core = wait->core;
     struct l_task *self = core->running;
+    struct l_budget *budget = core->budget;
     const char *why = NULL;
     enum enclave_code code;
     core->running = NULL;
+    core->budget = NULL;
     core->depth++;
     while (!wait->done && !why)
         why = turn(L, wait, &code);
     core->depth--;
     core->running = self;
+    core->budget = budget;
     if (self)
         self->waiting = NULL;
     wait->task = NULL;

@@ -57,6 +57,8 @@ struct l_task *l_spawn(lua_State *L, struct l_core *core, int nargs) {
     lua_insert(L, -(nargs + 2));
     lua_pushcfunction(task->co, l_task_body);
     lua_xmove(L, task->co, nargs + 1);
+    task->budget = l_budget_share(core);
+    l_budget_bind(task->co, task->budget);
     task->status = L_TASK_RUNNING;
     enc_list_push_back(&core->tasks, &task->in_tasks);
     l_task_ready(task);
@@ -79,6 +81,8 @@ void l_task_cancel(struct l_task *task) {
 static void settle(lua_State *L, struct l_task *task, enum l_task_status status) {
     struct l_core *core = task->core;
     task->status = status;
+    l_budget_drop(task->budget);
+    task->budget = NULL;
     if (task->waiting) {
         task->waiting->task = NULL;
         task->waiting = NULL;

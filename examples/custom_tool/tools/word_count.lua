@@ -17,8 +17,9 @@ return {
     required = { "text" },
     additionalProperties = false,
     properties = {
-      text = { type = "string" },
-      top = { type = "integer", minimum = 1, maximum = 100, default = 3 },
+      text = { type = "string", description = "What to count" },
+      top = { type = "integer", minimum = 1, maximum = 100, default = 3,
+        description = "How many words to tell" },
     },
   },
   sandbox_types = { "docker" },

@@ -1,0 +1,307 @@
+-- Loading of plugin files: what is wrong is said with its line, what does not end is stopped.
+local check = require "enclave.check"
+local core = require "enclave.core"
+local globals = require "enclave.globals"
+local loader = require "enclave.loader"
+local source_map = require "enclave.source_map"
+local support = require "spec.support"
+
+describe("a call with a bound", function()
+  local small = 100000
+
+  it("is a pcall with a traceback", function()
+    assert.same({ true, 3, nil, "x" }, { core.bounded(small, function(a, b)
+      return a + b, nil, "x"
+    end, 1, 2) })
+    local fine, message = core.bounded(small, function() error("broken") end)
+    assert.is_false(fine)
+    assert.matches("broken\nstack traceback:", message, 1, true)
+    local thrown = {}
+    assert.equal(thrown, select(2, core.bounded(small, error, thrown)))
+    assert.has_error(function() core.bounded("x", print) end)
+    assert.has_error(function() core.bounded(1, "x") end)
+  end)
+
+  local endless = {
+    ["a loop"] = function() while true do end end,
+    ["a loop that catches its errors"] = function()
+      while true do
+        pcall(function() while true do end end)
+      end
+    end,
+    ["coroutines"] = function()
+      while true do
+        pcall(coroutine.wrap(function() while true do end end))
+      end
+    end,
+    ["many short coroutines"] = function()
+      while true do
+        coroutine.wrap(function() for _ = 1, 100 do end end)()
+      end
+    end,
+    ["a loop that lets others run"] = function()
+      while true do
+        core.sleep(0)
+      end
+    end,
+    ["an inner call with more"] = function()
+      local fine, message = core.bounded(1000 * small, function() while true do end end)
+      assert(fine, message)
+    end,
+  }
+  for what, fn in pairs(endless) do
+    it("ends " .. what .. ", in a script and in a task", function()
+      local function stopped()
+        local hook = debug.gethook()
+        local fine, message = core.bounded(small, fn)
+        assert.is_false(fine)
+        assert.matches("stopped after 100000 instructions", tostring(message), 1, true)
+        assert.equal(hook, debug.gethook())
+      end
+      stopped()
+      core.run(stopped)
+    end)
+  end
+
+  it("counts for the tasks that it starts, too", function()
+    core.run(function()
+      local fine, ended, err = core.bounded(small, function()
+        return core.spawn(function() while true do end end):join()
+      end)
+      assert.is_true(fine)
+      assert.is_nil(ended)
+      assert.matches("stopped after", err.message, 1, true)
+    end)
+  end)
+
+  it("leaves to-be-closed variables the time to do their work", function()
+    local closed
+    assert.is_false(core.bounded(small, function()
+      local _ <close> = setmetatable({}, { __close = function()
+        local count = 0
+        for _ = 1, 1000 do
+          count = count + 1
+        end
+        closed = count
+      end })
+      while true do end
+    end))
+    assert.equal(1000, closed)
+  end)
+
+  it("ends when its task is cancelled, and leaves others unbounded", function()
+    core.run(function()
+      local task = core.spawn(function()
+        return core.bounded(small, core.sleep, 60)
+      end)
+      core.sleep(0)
+      task:cancel()
+      task:join()
+      local count = 0
+      for _ = 1, 10 * small do
+        count = count + 1
+      end
+      assert.equal(10 * small, count)
+    end)
+  end)
+end)
+
+describe("globals", function()
+  it("are found in the bytecode, with lines, in inner functions too", function()
+    local uses = globals.of(assert(load([[
+local a = print
+b = 1
+
+local function f()
+  return function() c = d.e; local _ENV = {}; no = 1 end
+end
+]] .. ("-- a comment\n"):rep(300) .. "return f, a, last", "@x")))
+    local seen = {}
+    for i, use in ipairs(uses) do
+      seen[i] = ("%d%s%s"):format(use.line, use.set and "=" or " ", use.name)
+    end
+    assert.same({ "1 print", "2=b", "5=c", "5 d", "307 last" }, seen)
+  end)
+
+  it("are none in nothing", function()
+    assert.same({}, globals.of(assert(load(""))))
+  end)
+end)
+
+describe("the map of a source", function()
+  it("knows the lines of nested fields", function()
+    local line_of = source_map.of([==[
+local schema = { type = "object", -- { not this }
+  properties = {
+    a = { type = "string" },
+  },
+}
+local function f() return { x = 1 } end
+return {
+  name = "}", ["version"] = [[
+2]],
+  execute = function(a, b) if a then return b, { 1 } end end,
+  parameters = schema,
+  warm = { "sh",
+    "python3" },
+}
+]==])
+    assert.equal(7, line_of(""))
+    assert.equal(8, line_of("name"))
+    assert.equal(8, line_of("version"))
+    assert.equal(10, line_of("execute"))
+    assert.equal(3, line_of("parameters.properties.a.type"))
+    assert.equal(3, line_of("parameters.properties.a.nothing"))
+    assert.equal(13, line_of("warm[2]"))
+    assert.equal(7, line_of("missing"))
+    assert.is_nil(source_map.of("return x")("name"))
+    assert.equal(1, source_map.of("return { [")("name"))
+  end)
+end)
+
+describe("check", function()
+  local folder
+
+  before_each(function()
+    folder = support.folder()
+  end)
+  after_each(function()
+    folder:remove()
+  end)
+
+  local function report(text)
+    local path = folder:write("mine.lua", text)
+    local found = check.file(path)
+    local lines = {}
+    for i, finding in ipairs(found.findings) do
+      lines[i] = ("%s%s: %s"):format(finding.level:sub(1, 1), finding.line or "-",
+        finding.message)
+    end
+    return found, lines
+  end
+
+  it("explains every problem with its line", function()
+    local found, lines = report([[
+local count = 0
+return {
+  name = "mine too",
+  api = 1,
+  parameters = {
+    type = "object",
+    properties = {
+      a = { type = "strin" },
+      b = { minimum = "1",
+        patern = "x" },
+      c = { type = "integer", default = "five" },
+    },
+  },
+  warn = { "sh" },
+  budget = 0.5,
+  secrets = { "A-B" },
+  execute = function(sandbox)
+    total = count
+    return sandbox:run{ command = comand }
+  end,
+}
+]])
+    assert.is_false(found.ok)
+    assert.equal("tool", found.kind)
+    assert.same({
+      'e3: name: expected a letter, then letters, digits, _ . -, got string "mine too"',
+      "e8: parameters.properties.a.type: expected one of array, boolean, integer, null, number,"
+        .. ' object, string, got string "strin"',
+      'e9: parameters.properties.b.minimum: expected a number, got string "1"',
+      lines[4],
+      'e14: warn: unknown field; did you mean "warm"?',
+      "e15: budget: expected a whole number of instructions, got number 0.5",
+      'e16: secrets: expected names, got string "A-B"',
+      'e18: assignment to the global "total"; write "local total"',
+      'e19: there is no global "comand"',
+    }, lines)
+    assert.matches("^e10: parameters.properties.b.patern: unknown keyword", lines[4])
+  end)
+
+  it("tells of a default that does not fit", function()
+    local _, lines = report([[
+return { name = "a", api = 1, description = "d", execute = print, parameters = {
+  type = "object", additionalProperties = false,
+  properties = { c = { type = "integer", default = "five", description = "c" } } } }]])
+    assert.same({ "e3: parameters.properties.c.default: expected an integer, got string"
+      .. ' "five"' }, lines)
+  end)
+
+  it("tells what stops it from being read", function()
+    local _, lines = report("return {\n  name = \n}")
+    assert.same({ "e3: unexpected symbol near '}'" }, lines)
+    _, lines = report("local x = nil\nreturn x.y")
+    assert.same({ "e2: attempt to index a nil value (local 'x')" }, lines)
+    _, lines = report("\nwhile true do end")
+    assert.same({ "e2: stopped after 10000000 instructions, the most that one call may execute" },
+      lines)
+    _, lines = report("return 5")
+    assert.same({ "e-: expected the file to return a table, got a number" }, lines)
+    assert.matches("No such file", check.file("/nowhere/x.lua").findings[1].message, 1, true)
+  end)
+
+  it("knows a hook from a tool, and its problems", function()
+    local found, lines = report("return { name = 'a', api = 1, on_return = 5 }")
+    assert.equal("hook", found.kind)
+    assert.same({ "e1: on_return: expected a function, got number 5" }, lines)
+    found, lines = report("return { name = 'a', api = 1, on_return = print }")
+    assert.is_true(found.ok)
+    assert.same({}, lines)
+  end)
+
+  it("warns of what is worth a second look", function()
+    local found, lines = report([[
+return {
+  name = "shell_executor",
+  api = 1,
+  parameters = { type = "object", required = { "b" },
+    properties = { a = { type = "string" } } },
+  execute = print,
+}]])
+    assert.is_true(found.ok)
+    assert.matches("^w1: description: missing", lines[1])
+    assert.matches("^w2: name: a tool shell_executor is in .*/tools/shell_executor.lua too",
+      lines[2])
+    assert.matches("^w4: parameters.additionalProperties", lines[3])
+    assert.matches("^w4: parameters.required: b is not among", lines[4])
+    assert.same({ "w5: parameters.properties.a: has no description" }, { lines[5] })
+    local written = {}
+    assert.is_true(check.run({ folder.path .. "/mine.lua" }, function(line)
+      written[#written + 1] = line
+    end))
+    assert.matches("mine.lua:1: warning: description: missing", written[1], 1, true)
+    assert.matches("mine.lua: tool shell_executor: 0 errors, 5 warnings", written[6], 1, true)
+  end)
+
+  it("finds nothing in the built-in tools, hooks and the examples", function()
+    for _, place in ipairs({ "lua/enclave/tools", "lua/enclave/hooks",
+      "examples/custom_tool/tools", "examples/custom_tool/hooks" }) do
+      for _, item in ipairs(assert(core.scandir(place))) do
+        if item.name:find("%.lua$") then
+          local path = place .. "/" .. item.name
+          assert.same({}, check.file(path).findings, path)
+        end
+      end
+    end
+  end)
+end)
+
+describe("a plugin file", function()
+  it("has an environment of its own", function()
+    local folder = support.folder()
+    finally(function()
+      folder:remove()
+    end)
+    local path = folder:write("mine.lua", [[
+_G.leak = 1
+return { name = "mine", api = 1, execute = print }]])
+    local record, problems = loader.load(path, "tool")
+    assert.is_nil(record)
+    assert.equal('assignment to the global "leak"; write "local leak"', problems[1].message)
+    assert.equal(1, problems[1].line)
+    assert.is_nil(rawget(_G, "leak"))
+  end)
+end)
