@@ -150,7 +150,7 @@ describe("a manager", function()
     folder:write("bad.lua", "return { name = ")
     fails("invalid", "bad.lua:1:", enclave.manager{ tools = { folder.path } })
     folder:write("bad.lua", "return { api = 1, execute = print }")
-    fails("invalid", "bad.lua: name: missing", enclave.manager{ tools = { folder.path } })
+    fails("invalid", "bad.lua:1: name: missing", enclave.manager{ tools = { folder.path } })
     assert(fake_pool())
   end)
 
