@@ -1,29 +1,7 @@
 -- enclave-lua as a program: options, exit codes, messages, signals.
-local so = assert(package.searchpath("enclave.core", package.cpath))
-local program = os.getenv("ENCLAVE_LUA") or so:gsub("[^/]*/[^/]*/[^/]*$", "") .. "enclave-lua"
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
----Runs enclave-lua; standard output, standard error, exit code.
-local function run(arguments, input, environment)
-  local out, err = os.tmpname(), os.tmpname()
-  local command = ("%s timeout 60 %s %s >%s 2>%s"):format(environment or "", quote(program),
-    arguments, out, err)
-  local pipe = assert(io.popen(command, "w"))
-  pipe:write(input or "")
-  local _, why, status = pipe:close()
-  local code = why == "exit" and status or 128 + status
-  local function content(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("a")
-    file:close()
-    os.remove(path)
-    return text
-  end
-  return content(out), content(err), code
-end
+local program = require "spec.program"
+local support = require "spec.support"
+local quote, run = program.quote, program.run
 
 local function with_script(code, body)
   local path = os.tmpname()
@@ -147,17 +125,16 @@ describe("enclave-lua", function()
     assert.matches("\n%$ 1\n%$ \n$", out)
   end)
 
-  it("runs a subcommand's file when there is no such script", function()
-    local folder = os.tmpname()
-    os.remove(folder)
-    os.execute(("mkdir -p %s/enclave/cli"):format(folder))
-    local file = assert(io.open(folder .. "/enclave/cli/greet.lua", "w"))
-    file:write("print('hello', arg[0], ...)")
-    file:close()
-    local out, _, code = run("greet you", nil, "ENCLAVE_LUA_PATH=" .. folder)
-    local _, err, failed = run("nogreet", nil, "ENCLAVE_LUA_PATH=" .. folder)
-    os.execute("rm -r " .. folder)
-    assert.same({ "hello\tgreet\tyou\n", 0 }, { out, code })
+  it("takes a command's name for the command, and a path for the script", function()
+    local folder = support.folder()
+    folder:write("tools", "print('a script', ...)")
+    local cd = ("cd %s && "):format(quote(folder.path))
+    local out = run("tools --json", nil, cd)
+    local script, _, code = run("./tools x", nil, cd)
+    local _, err, failed = run("nogreet")
+    folder:remove()
+    assert.matches("^{", out)
+    assert.same({ "a script\tx\n", 0 }, { script, code })
     assert.equal(1, failed)
     assert.matches("cannot open nogreet", err)
   end)
@@ -184,7 +161,7 @@ describe("a signal to enclave-lua", function()
         for s in %s; do sleep %s; kill -$s $pid; done
         ( sleep 40; kill -9 $pid ) >/dev/null 2>&1 & guard=$!
         wait $pid; code=$?; kill $guard; exit $code
-      ]]):format(quote(program), path, output, output, signals, pause or "0.1")
+      ]]):format(quote(program.path), path, output, output, signals, pause or "0.1")
       local _, _, got = os.execute(command)
       status = got
       local file = assert(io.open(output))

@@ -256,8 +256,9 @@ function Run:close() end
 
 -- the host ---------------------------------------------------------------------------
 
----One HTTP request. Waits. Any status is a reply.
----@param request { url: string, method?: string, headers?: table<string, string>, body?: string, timeout?: number, max_reply?: integer }
+---One HTTP request. Waits. Any status is a reply. host says where the server is as DOCKER_HOST
+---does ("unix:///run/x.sock"; url is then a path), certs is a folder with ca.pem, cert.pem, key.pem.
+---@param request { url: string, method?: string, headers?: table<string, string>, body?: string, timeout?: number, max_reply?: integer, host?: string, certs?: string }
 ---@return { status: integer, body: string, content_type: string, retry_after?: number }|nil
 ---@return enclave.Error? err
 function core.http(request) end
@@ -308,6 +309,15 @@ function HttpServer:close() end
 ---@return "INT"|"TERM"|nil
 ---@return enclave.Error? err
 function core.wait_signal() end
+
+---The next bytes of standard input, as they come. Waits. nil: it has ended.
+---@return string|nil
+---@return enclave.Error? err
+function core.read_input() end
+
+---@param descriptor integer 0, 1, 2
+---@return { columns: integer, rows: integer }|nil # nil: it is no terminal
+function core.terminal(descriptor) end
 
 ---@param path string
 ---@return { name: string, type: "file"|"directory"|"link"|"other" }[]|nil # sorted by name

@@ -11,4 +11,15 @@ function signals.name(number)
   return names[number] and "SIG" .. names[number] or ("signal %d"):format(number)
 end
 
+---@param name string as signals.name gives it
+---@return integer|nil
+function signals.number(name)
+  for number, short in ipairs(names) do
+    if name == "SIG" .. short then
+      return number
+    end
+  end
+  return tonumber(name:match("^signal (%d+)$"))
+end
+
 return signals

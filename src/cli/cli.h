@@ -17,11 +17,19 @@ int cli_report(lua_State *L, int status);
 /* Calls the function below nargs arguments as a task; its results stay. */
 int cli_call(lua_State *L, int nargs);
 
-/* paths.c: where the Lua files of Enclave are goes to the front of package.path; pushes that
- * folder, or nil. environment: whether to look at it. */
+/* paths.c: where the Lua files of Enclave are goes to the front of package.path. environment:
+ * whether to look at it. */
 void cli_find_files(lua_State *L, bool environment);
-/* Pushes the file of a subcommand ("serve") in the folder at index, or nil. */
-void cli_find_command(lua_State *L, int folder, const char *word);
+
+/* commands.c. Help is asked for: --help, -h, help. */
+bool cli_is_help(const char *word);
+/* Whether the first argument is a command ("serve") and not a script. */
+bool cli_is_command(lua_State *L, const char *word);
+/* Runs it with the words that follow as a task; gives its exit code. */
+int cli_command(lua_State *L, char **words);
+/* One line; and what is inside, for --version. */
+void cli_print_version(void);
+void cli_print_versions(void);
 
 /* repl.c */
 void cli_repl(lua_State *L);

@@ -13,11 +13,6 @@ struct options {
     const char *bad;
 };
 
-static void print_version(void) {
-    puts("Enclave " ENCLAVE_VERSION "  " LUA_COPYRIGHT);
-    fflush(stdout);
-}
-
 static void print_usage(const char *bad) {
     fprintf(stderr,
             bad[1] == 'e' || bad[1] == 'l' ? "%s: '%s' needs argument\n"
@@ -200,12 +195,9 @@ static int push_arguments(lua_State *L) {
     return count;
 }
 
-/* file: of a subcommand, or NULL. */
-static int run_script(lua_State *L, char **argv, int first, const char *file) {
+static int run_script(lua_State *L, char **argv, int first) {
     const char *name = argv[first];
-    if (file)
-        name = file;
-    else if (strcmp(name, "-") == 0 && strcmp(argv[first - 1], "--") != 0)
+    if (strcmp(name, "-") == 0 && strcmp(argv[first - 1], "--") != 0)
         name = NULL; /* standard input */
     int status = luaL_loadfile(L, name);
     if (status == LUA_OK)
@@ -217,63 +209,65 @@ static int run_script(lua_State *L, char **argv, int first, const char *file) {
 
 /* ---- all of it, under a pcall -------------------------------------------------------------- */
 
-static int protected_main(lua_State *L) {
-    int argc = (int)lua_tointeger(L, 1);
-    char **argv = lua_touserdata(L, 2);
-    struct options o = read_options(argv);
+static void open_all(lua_State *L, char **argv, int argc, const struct options *o) {
     struct enclave_error err;
-    lua_settop(L, 0);
-    if (argv[1] && strcmp(argv[1], "--version") == 0) {
-        print_version();
-        lua_pushboolean(L, 1);
-        return 1;
-    }
-    if (o.error) {
-        print_usage(o.bad);
-        return 0;
-    }
-    if (o.version)
-        print_version();
-    if (o.no_env) {
+    if (o->no_env) {
         lua_pushboolean(L, 1);
         lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
     }
     luaL_openlibs(L);
-    make_arg(L, argv, argc, o.first);
+    make_arg(L, argv, argc, o->first);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, luaopen_enclave_core);
     lua_setfield(L, -2, "enclave.core");
     lua_settop(L, 0);
     lua_gc(L, LUA_GCGEN, 0, 0);
     if (cli_signals_start(L, &err))
-        return luaL_error(L, "cannot start the engine: %s", err.message);
-    cli_find_files(L, !o.no_env);
-    lua_setfield(L, LUA_REGISTRYINDEX, "enclave.files");
-    if (!o.no_env && run_init(L) != LUA_OK)
-        return 0;
-    if (!run_options(L, argv, o.first))
-        return 0;
-    if (o.first < argc) {
-        const char *file = NULL;
-        if (o.first == 1) {
-            lua_getfield(L, LUA_REGISTRYINDEX, "enclave.files");
-            cli_find_command(L, 1, argv[1]);
-            file = lua_tostring(L, 2);
-        }
-        if (run_script(L, argv, o.first, file) != LUA_OK)
-            return 0;
+        luaL_error(L, "cannot start the engine: %s", err.message);
+    cli_find_files(L, !o->no_env);
+}
+
+/* Gives the exit code. */
+static int run(lua_State *L, char **argv, int argc) {
+    struct options o = read_options(argv);
+    bool help = argv[1] && cli_is_help(argv[1]);
+    if (argv[1] && strcmp(argv[1], "--version") == 0) {
+        cli_print_versions();
+        return EXIT_SUCCESS;
     }
+    if (o.error && !help) {
+        print_usage(o.bad);
+        return EXIT_FAILURE;
+    }
+    if (o.version && !help)
+        cli_print_version();
+    open_all(L, argv, argc, &o);
+    if (!o.no_env && run_init(L) != LUA_OK)
+        return EXIT_FAILURE;
+    if (help || (o.first == 1 && cli_is_command(L, argv[1])))
+        return cli_command(L, argv + 1);
+    if (!run_options(L, argv, o.first))
+        return EXIT_FAILURE;
+    if (o.first < argc && run_script(L, argv, o.first) != LUA_OK)
+        return EXIT_FAILURE;
     if (o.interactive) {
         cli_repl(L);
     } else if (o.first == argc && !o.execute && !o.version) {
         if (isatty(STDIN_FILENO)) {
-            print_version();
+            cli_print_version();
             cli_repl(L);
         } else if (run_chunk(L, luaL_loadfile(L, NULL)) != LUA_OK) {
-            return 0;
+            return EXIT_FAILURE;
         }
     }
-    lua_pushboolean(L, 1);
+    return EXIT_SUCCESS;
+}
+
+static int protected_main(lua_State *L) {
+    int argc = (int)lua_tointeger(L, 1);
+    char **argv = lua_touserdata(L, 2);
+    lua_settop(L, 0);
+    lua_pushinteger(L, run(L, argv, argc));
     return 1;
 }
 
@@ -292,12 +286,10 @@ int main(int argc, char **argv) {
     lua_pushinteger(L, argc);
     lua_pushlightuserdata(L, argv);
     int status = lua_pcall(L, 2, 1, 0);
-    bool good = status == LUA_OK && lua_toboolean(L, -1);
+    int code = status == LUA_OK ? (int)lua_tointeger(L, -1) : EXIT_FAILURE;
     cli_report(L, status);
     lua_pushcfunction(L, close_all); /* while every object is still whole */
     lua_pcall(L, 0, 0, 0);
     lua_close(L);
-    if (cli_signal())
-        return 128 + cli_signal();
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return cli_signal() ? 128 + cli_signal() : code;
 }

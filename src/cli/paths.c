@@ -39,7 +39,6 @@ void cli_find_files(lua_State *L, bool environment) {
     if (given && *given) {
         lua_pushstring(L, given);
     } else if (!find_near_executable(L)) {
-        lua_pushnil(L);
         return;
     }
     const char *folder = lua_tostring(L, -1);
@@ -48,19 +47,5 @@ void cli_find_files(lua_State *L, bool environment) {
     const char *path = lua_tostring(L, -1);
     lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, path ? path : "");
     lua_setfield(L, -3, "path");
-    lua_pop(L, 2);
-}
-
-void cli_find_command(lua_State *L, int folder, const char *word) {
-    const char *base = lua_tostring(L, folder);
-    size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    if (!base || !len || word[len] || access(word, F_OK) == 0) {
-        lua_pushnil(L);
-        return;
-    }
-    const char *path = lua_pushfstring(L, "%s/enclave/cli/%s.lua", base, word);
-    if (access(path, R_OK) != 0) {
-        lua_pop(L, 1);
-        lua_pushnil(L);
-    }
+    lua_settop(L, 0);
 }

@@ -114,7 +114,8 @@ int luaopen_enclave_core(lua_State *L) {
                                              l_fs_functions,
                                              l_http_functions,
                                              l_httpd_functions,
-                                             l_signal_functions};
+                                             l_signal_functions,
+                                             l_terminal_functions};
     struct l_core *core = enc_lua_core(L);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)

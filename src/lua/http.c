@@ -7,7 +7,7 @@
 #include "args.h"
 
 struct options {
-    const char *url, *method;
+    const char *url, *method, *host, *certs;
     struct l_bytes body;
     double timeout;
     uint64_t max_reply;
@@ -101,12 +101,22 @@ static bool is_method(const char *method) {
     return *method && strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(method);
 }
 
-/* Splits url: the server goes to the endpoint; gives the path. */
+/* Splits url: the server goes to the endpoint; gives the path. With a host, url is the path. */
 static const char *read_url(lua_State *L,
-                            const char *url,
+                            const struct options *options,
                             const char *op,
                             struct enc_endpoint *endpoint,
                             struct enclave_error *err) {
+    const char *url = options->url;
+    if (options->host) {
+        bool tls = options->certs != NULL;
+        if (*url != '/') {
+            enc_fail(err, ENCLAVE_INVALID, op, "url: \"%.200s\": expected /path", url);
+            return NULL;
+        }
+        return enc_endpoint_parse(endpoint, options->host, options->certs, tls, tls, err) ? NULL
+                                                                                          : url;
+    }
     size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
     size_t host = strcspn(url + scheme, "/?#");
     if (!scheme || !host || strpbrk(url, " \t\r\n")) {
@@ -135,6 +145,8 @@ static int http(lua_State *L) {
         {"body", L_BYTES, false, offsetof(struct options, body)},
         {"timeout", L_SECONDS, false, offsetof(struct options, timeout)},
         {"max_reply", L_SIZE, false, offsetof(struct options, max_reply)},
+        {"host", L_STRING, false, offsetof(struct options, host)},
+        {"certs", L_STRING, false, offsetof(struct options, certs)},
         {0}};
     struct l_core *core = l_core(L);
     struct options options = {.timeout = -1, .method = "GET"};
@@ -148,7 +160,7 @@ static int http(lua_State *L) {
     if (!is_method(options.method))
         return l_misuse(L, op, "method: \"%.40s\": expected GET, POST, …", options.method);
     struct request *self = l_new_wait(L, core, sizeof *self, drop);
-    const char *path = read_url(L, options.url, op, &self->endpoint, &err);
+    const char *path = read_url(L, &options, op, &self->endpoint, &err);
     if (!path)
         return l_fail(L, &err);
     const char *const *headers = NULL;

@@ -1,107 +1,113 @@
 -- enclave-lua serve: the manager over HTTP, until SIGINT or SIGTERM.
-local argparse = require "argparse"
 local core = require "enclave.core"
 local enclave = require "enclave"
+local front = require "enclave.cli.front"
 local server = require "enclave.server"
 
-local parser = argparse("enclave-lua serve", "Offers sandboxes and pools over HTTP.")
-parser:option("--config", "A Lua file that returns a table of options: those of the server,"
-  .. " policy = { … } and manager = { … }.")
-parser:option("--host", "Address to listen on (default 127.0.0.1).")
-parser:option("--port", "Port (default 8000; 0: any).", nil, tonumber)
-parser:option("--api-key", "Key that clients must send (default $ENCLAVE_API_KEY).")
-parser:option("--api-key-file", "File that holds the key.")
-parser:flag("--insecure", "Listen on other addresses without a key.")
-parser:option("--tls-cert", "Certificate, PEM.")
-parser:option("--tls-key", "Its key, PEM.")
-parser:option("--max-body", "Largest body, such as 64m.")
-parser:option("--max-connections", "Connections at a time.", nil, tonumber)
-parser:option("--max-requests", "Requests on one connection.", nil, tonumber)
-parser:option("--idle-timeout", "Seconds without traffic.", nil, tonumber)
-parser:option("--tools", "File or folder with tools."):count("*")
-parser:option("--hooks", "File or folder with hooks."):count("*")
-parser:option("--routes", "File or folder with routes."):count("*")
-parser:option("--allow-image", "Image that clients may use, name:tag or name:*;"
-  .. " none: any."):count("*")
-parser:flag("--allow-volumes", "Clients may mount folders of the host.")
-parser:flag("--allow-ports", "Clients may publish ports.")
-parser:flag("--allow-privileged", "Clients may ask for privileges.")
-parser:option("--max-memory", "Most memory of a sandbox, such as 2g.")
-parser:option("--max-cpu", "Most CPUs of a sandbox.", nil, tonumber)
-parser:option("--max-timeout", "Most seconds of a run.", nil, tonumber)
-parser:option("--max-sandboxes", "Sandboxes at a time (default 64).", nil, tonumber)
-parser:option("--drain", "Seconds that requests have to end after a signal.", 30, tonumber)
-parser:option("--log-level", "debug, info, warn, error or off."):choices{ "debug", "info",
-  "warn", "error", "off" }
-
-local function fail(code, message)
-  io.stderr:write("enclave-lua serve: ", tostring(message), "\n")
-  os.exit(code)
-end
-
-local fine, args = parser:pparse({ ... })
-if not fine then
-  fail(2, args)
-end
-
-local function check(value, err)
-  if not value then
-    fail(1, type(err) == "table" and err.message or err)
-  end
-  return value
-end
+local serve = {
+  name = "serve",
+  summary = "Offer sandboxes and pools over HTTP",
+  description = "Offers sandboxes and pools over HTTP until SIGINT or SIGTERM, which let finish"
+    .. " what runs.",
+  options = {
+    { "--config", "FILE", "A Lua file that returns a table of options: those of the server,"
+      .. " policy = { … } and manager = { … }." },
+    { "--host", "ADDRESS", "Address to listen on (default 127.0.0.1)." },
+    { "--port", "PORT", "Port (default 8000; 0: any).", convert = front.count },
+    { "--api-key", "KEY", "Key that clients must send (default $ENCLAVE_API_KEY)." },
+    { "--api-key-file", "FILE", "File that holds the key." },
+    { "--insecure", nil, "Listen on other addresses without a key." },
+    { "--tls-cert", "FILE", "Certificate, PEM." },
+    { "--tls-key", "FILE", "Its key, PEM." },
+    { "--max-body", "SIZE", "Largest body, such as 64m." },
+    { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
+    { "--max-requests", "COUNT", "Requests on one connection.", convert = front.count },
+    { "--idle-timeout", "SECONDS", "Seconds without traffic.", convert = front.count },
+    { "--tools", "PATH", "File or folder with tools.", many = true },
+    { "--hooks", "PATH", "File or folder with hooks.", many = true },
+    { "--routes", "PATH", "File or folder with routes.", many = true },
+    { "--allow-image", "NAME", "Image that clients may use, name:tag or name:*; none: any.",
+      many = true },
+    { "--allow-volumes", nil, "Clients may mount folders of the host." },
+    { "--allow-ports", nil, "Clients may publish ports." },
+    { "--allow-privileged", nil, "Clients may ask for privileges." },
+    { "--max-memory", "SIZE", "Most memory of a sandbox, such as 2g." },
+    { "--max-cpu", "COUNT", "Most CPUs of a sandbox.", convert = front.number },
+    { "--max-timeout", "SECONDS", "Most seconds of a run.", convert = front.number },
+    { "--max-sandboxes", "COUNT", "Sandboxes at a time (default 64).", convert = front.count },
+    { "--drain", "SECONDS", "What requests have to end after a signal.", default = "30",
+      convert = front.number },
+    { "--log-level", "LEVEL", "How much to tell (default info).",
+      choices = { "debug", "info", "warn", "error", "off" } },
+  },
+  examples = {
+    { "enclave-lua serve", "on this machine alone, port 8000" },
+    { "ENCLAVE_API_KEY=… enclave-lua serve --host 0.0.0.0", "for others, with a key" },
+    { "enclave-lua serve --config server.lua", "with options from a file" },
+  },
+}
 
 local function first_line(path)
-  local file = check(io.open(path))
-  local line = file:read("l")
-  file:close()
-  return line or ""
+  local file <close> = assert(io.open(path))
+  return file:read("l") or ""
 end
 
-local options, policy, manager_options = {}, {}, {}
-if args.config then
-  local chunk = check(loadfile(args.config, "t"))
-  options = chunk()
+local function from_file(path)
+  local options = path and assert(loadfile(path, "t"))() or {}
   if type(options) ~= "table" then
-    fail(1, args.config .. ": expected a table of options")
+    error(path .. ": expected a table of options", 0)
   end
-  policy, manager_options = options.policy or {}, options.manager or {}
-  options.manager = nil
+  return options
 end
-for _, name in ipairs({ "host", "port", "insecure", "tls_cert", "tls_key", "max_body",
-  "max_connections", "max_requests", "idle_timeout" }) do
-  options[name] = args[name] == nil and options[name] or args[name]
-end
-options.api_key = args.api_key or args.api_key_file and first_line(args.api_key_file)
-  or options.api_key or os.getenv("ENCLAVE_API_KEY")
-for _, name in ipairs({ "allow_volumes", "allow_ports", "allow_privileged", "max_memory",
-  "max_cpu", "max_timeout", "max_sandboxes" }) do
-  policy[name] = args[name] == nil and policy[name] or args[name]
-end
-if #args.allow_image > 0 then
-  policy.allowed_images = args.allow_image
-end
-for name, list in pairs({ tools = args.tools, hooks = args.hooks }) do
-  if #list > 0 then
-    manager_options[name] = list
-  end
-end
-if #args.routes > 0 then
-  options.routes = args.routes
-end
-options.policy = policy
-manager_options.log_level = args.log_level or manager_options.log_level or "info"
 
-local ok, problem = pcall(function()
-  local manager <close> = check(enclave.manager(manager_options))
-  local http <close> = check(server.new(manager, options))
+-- What is given on the command line goes before what the file says.
+local function take(args, names, into)
+  for _, name in ipairs(names) do
+    if args[name] ~= nil then
+      into[name] = args[name]
+    end
+  end
+end
+
+---Options of the server, and of its manager.
+---@param args table
+---@return table
+---@return table
+local function read_options(args)
+  local options = from_file(args.config)
+  local policy, manager = options.policy or {}, options.manager or {}
+  take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_connections",
+    "max_requests", "idle_timeout" }, options)
+  take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
+    "max_timeout", "max_sandboxes" }, policy)
+  options.api_key = args.api_key or args.api_key_file and first_line(args.api_key_file)
+    or options.api_key or os.getenv("ENCLAVE_API_KEY")
+  if #args.allow_image > 0 then
+    policy.allowed_images = args.allow_image
+  end
+  if #args.routes > 0 then
+    options.routes = args.routes
+  end
+  for _, name in ipairs({ "tools", "hooks" }) do
+    if #args[name] > 0 then
+      manager[name] = args[name]
+    end
+  end
+  options.policy, options.manager = policy, nil
+  manager.log_level = args.log_level or manager.log_level or "info"
+  return options, manager
+end
+
+function serve.run(args)
+  local options, manager_options = read_options(args)
+  local manager <close> = assert(enclave.manager(manager_options))
+  local http <close> = assert(server.new(manager, options))
   io.stderr:write("listening on ", http:url(), "\n")
   local signal = core.wait_signal()
   if signal then
     io.stderr:write("SIG", signal, ": finishing what runs\n")
     http:drain(args.drain)
   end
-end)
-if not ok then
-  fail(1, type(problem) == "table" and problem.message or problem)
 end
+
+return serve

@@ -1,0 +1,67 @@
+-- enclave-lua tools: which tools there are, and the check of a tool file.
+local console = require "enclave.cli.console"
+local json = require "enclave.json"
+local registry = require "enclave.registry"
+local suggest = require "enclave.suggest"
+local toolset = require "enclave.toolset"
+
+local tools = {
+  name = "tools",
+  summary = "List the tools",
+  description = "Lists the tools: the built-in ones, those of $ENCLAVE_PATH, and of --tools.",
+  options = {
+    { "--tools", "PATH", "File or folder with more tools.", many = true },
+    { "--sandbox-type", "TYPE", "Only those for this kind of sandbox.", default = "docker" },
+    { "--json", nil, "As JSON, in the form that language models take." },
+  },
+  examples = {
+    { "enclave-lua tools --tools ./tools", "with those of a folder" },
+    { "enclave-lua tools --json", "their names, descriptions and JSON Schemas" },
+  },
+}
+
+-- The check of a plugin file is a module of its own; without it there is no such option.
+local has_check, check = pcall(require, "enclave.check")
+if has_check then
+  table.insert(tools.options, { "--check", "FILE", "Check a tool or hook file instead.",
+    many = true })
+  table.insert(tools.examples, { "enclave-lua tools --check my_tool.lua",
+    "what is wrong with it, if anything" })
+end
+
+local function check_files(files)
+  local code = 0
+  for _, path in ipairs(files) do
+    local problems = check.file(path)
+    for _, problem in ipairs(problems) do
+      io.stderr:write(problem, "\n")
+      code = 1
+    end
+    if #problems == 0 then
+      io.stdout:write(path, ": ok\n")
+    end
+  end
+  return code
+end
+
+function tools.run(args)
+  if args.check and #args.check > 0 then
+    return check_files(args.check)
+  end
+  local known = assert(registry.new({ tools = args.tools }))
+  local offered = assert(toolset.new(known, args.sandbox_type, nil, "tools"))
+  if args.json then
+    io.stdout:write(json.encode(offered:schemas()), "\n")
+    return 0
+  end
+  local rows = { { "NAME", "VERSION", "SANDBOXES", "WHAT IT DOES", "FROM" } }
+  for _, tool in ipairs(offered:list()) do
+    rows[#rows + 1] = { tool.name, tool.version, tool.sandbox_types
+      and table.concat(suggest.names(tool.sandbox_types), " ") or "all", tool.description,
+      tool.builtin and "built in" or tool.path }
+  end
+  io.stdout:write(table.concat(console.table(rows, 5), "\n"), "\n")
+  return 0
+end
+
+return tools

@@ -1,0 +1,66 @@
+/* Commands: which there are and what they do is written in Lua (enclave.cli); and --version. */
+#include <curl/curl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "cli.h"
+
+bool cli_is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/* Pushes a function of the module enclave.cli. Without its files: an error, left on the stack. */
+static int push_function(lua_State *L, const char *name) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "enclave.cli");
+    int status = cli_call(L, 1);
+    if (status == LUA_OK) {
+        lua_settop(L, 1); /* require gives more than the module */
+        lua_getfield(L, 1, name);
+        lua_remove(L, 1);
+    }
+    return status;
+}
+
+bool cli_is_command(lua_State *L, const char *word) {
+    if (!word || !*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz")])
+        return false;
+    bool is_one = push_function(L, "is_command") == LUA_OK;
+    if (is_one) {
+        lua_pushstring(L, word);
+        is_one = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+    }
+    lua_settop(L, 0);
+    return is_one;
+}
+
+int cli_command(lua_State *L, char **words) {
+    int count = 0, status = push_function(L, "main");
+    if (status == LUA_OK) {
+        while (words[count])
+            count++;
+        luaL_checkstack(L, count + 1, "too many arguments");
+        for (int i = 0; i < count; i++)
+            lua_pushstring(L, words[i]);
+        status = cli_call(L, count);
+    }
+    int code = status == LUA_OK ? (int)lua_tointeger(L, 1) : EXIT_FAILURE;
+    cli_report(L, status);
+    lua_settop(L, 0);
+    return code;
+}
+
+void cli_print_version(void) {
+    puts("Enclave " ENCLAVE_VERSION "  " LUA_COPYRIGHT);
+    fflush(stdout);
+}
+
+void cli_print_versions(void) {
+    cli_print_version();
+    printf(
+        "libuv %s, jansson %s, %s\n", uv_version_string(), jansson_version_str(), curl_version());
+    fflush(stdout);
+}
