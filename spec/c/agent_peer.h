@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -48,6 +49,20 @@ struct peer_result {
     uint64_t timed_out, limit, wall, user, system, peak, out_total, err_total, oom;
 };
 
+/* What others mount and remove on this machine must not change under the agent: the kernel
+ * takes a mount away everywhere when the folder under it is removed. */
+static inline bool peer_detach_others(void) {
+    FILE *table = setmntent("/proc/mounts", "r");
+    struct mntent *entry;
+    while (table && (entry = getmntent(table))) {
+        const char *at = entry->mnt_dir;
+        if (strcmp(at, "/") != 0 && strncmp(at, "/proc", 5) != 0 && strncmp(at, "/dev", 4) != 0 &&
+            strncmp(at, "/sys", 4) != 0)
+            umount2(at, MNT_DETACH);
+    }
+    return table && endmntent(table) == 1;
+}
+
 static inline void peer_child(int in, int out, const char *socket_path) {
     static const char *const places[] = {PEER_WORK, "/tmp", "/var/tmp", "/dev/shm"};
     int status = 0;
@@ -58,7 +73,7 @@ static inline void peer_child(int in, int out, const char *socket_path) {
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("proc", "/proc", "proc", 0, NULL) < 0)
+            mount("proc", "/proc", "proc", 0, NULL) < 0 || !peer_detach_others())
             _exit(91);
         for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
             const char *mode = i == 0 ? "mode=755,size=64m" : "mode=1777,size=64m";
@@ -70,6 +85,7 @@ static inline void peer_child(int in, int out, const char *socket_path) {
             _exit(93);
         dup2(in, 0);
         dup2(out, 1);
+        setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
         char *const argv[] = {(char *)(uintptr_t) "agent", (char *)(uintptr_t)socket_path, NULL};
         fexecve(binary, argv, environ);
         _exit(94);

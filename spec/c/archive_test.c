@@ -244,7 +244,7 @@ static void test_an_end_in_between(void **state) {
 /* ---- folders of the host --------------------------------------------------------------- */
 
 static void write_file(const char *folder, const char *name, const char *text, unsigned mode) {
-    char path[200];
+    char path[300];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
