@@ -74,6 +74,12 @@ function Process:raw(bytes)
     :format(port, file)))
 end
 
+---Runs spec/http/NAME.py against it; what it printed.
+function Process:python(name, arguments)
+  return (output_of(("PYTHONDONTWRITEBYTECODE=1 timeout 120 python3 spec/http/%s.py %s %s 2>&1")
+    :format(name, quote(self.url), arguments or "")))
+end
+
 ---Ends it; its exit is waited for.
 function Process:stop()
   os.execute("kill -TERM " .. self.pid)

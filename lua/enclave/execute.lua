@@ -29,9 +29,14 @@ function execute.prepare(tools, name, parameters, op)
   return { tool = tool, config = config, parameters = checked }
 end
 
+---For tools that pass them on to sandbox:run; the result holds the output all the same.
+---@class enclave.OutputOptions
+---@field on_stdout? fun(bytes: string) output as it comes; what it waits for, the program waits for
+---@field on_stderr? fun(bytes: string)
+
 ---@param sandbox enclave.Sandbox
 ---@param call table from execute.prepare
----@param context table for the tool: { pool?, sandbox_type }
+---@param context table for the tool: { pool?, sandbox_type, on_stdout?, on_stderr? }
 ---@param waited number seconds
 ---@return enclave.Result|nil
 ---@return enclave.Error? err

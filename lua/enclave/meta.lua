@@ -166,6 +166,7 @@ local Sandbox = {}
 ---@field limits? table { cpu_seconds, memory, file_size, open_files, processes, stack }
 ---@field on_stdout? fun(bytes: string) as it comes; then result.stdout is empty
 ---@field on_stderr? fun(bytes: string)
+---@field keep_output? boolean with on_stdout, on_stderr: the result holds it all the same
 
 ---@class enclave.RunResult
 ---@field status "exited"|"signaled"|"timeout"|"cancelled"
@@ -264,7 +265,8 @@ function Run:close() end
 function core.http(request) end
 
 ---A server. Each request runs the handler as a task of its own; what it returns is the
----answer: status, body and a map of headers. The task is cancelled when its client goes.
+---answer: status, body and a map of headers; unless it began one by the reply. The task is
+---cancelled when its client goes.
 ---@param options enclave.core.HttpdOptions
 ---@return enclave.HttpServer|nil
 ---@return enclave.Error? err
@@ -273,12 +275,13 @@ function core.httpd(options) end
 ---@class enclave.core.HttpdOptions
 ---@field host? string an IP address or "localhost"; default "127.0.0.1"
 ---@field port integer 0: any that is free
----@field handler fun(request: enclave.core.HttpdRequest): integer, string, table<string, string>?
+---@field handler fun(request: enclave.core.HttpdRequest, reply: enclave.HttpReply): integer?, string?, table<string, string>?
+---@field open_options? boolean requests with method OPTIONS need no key
 ---@field api_key? string requests without it get 401 before their body is read
 ---@field tls_cert? string PEM text
 ---@field tls_key? string PEM text
 ---@field max_body? integer|string default 64 MiB; more is answered with 413
----@field max_header? integer|string default 32 KiB
+---@field max_header? integer|string request line and headers, default 16 KiB
 ---@field max_connections? integer default 4096
 ---@field max_requests? integer on one connection; 0, the default: no limit
 ---@field idle_timeout? integer seconds; default 60; 0: never
@@ -288,6 +291,21 @@ function core.httpd(options) end
 ---@field uri string path and query as they were sent
 ---@field body string
 ---@field headers table<string, string> names in lower case
+
+---An answer in pieces. It ends well when the handler returns; when that throws or is
+---cancelled, the connection is cut.
+---@class enclave.HttpReply
+local HttpReply = {}
+---@param status integer
+---@param headers? table<string, string>
+---@return true|nil
+---@return enclave.Error? err code "cancelled": the client has gone
+function HttpReply:begin(status, headers) end
+---Sends a piece of the body. Waits while the client is behind.
+---@param bytes string
+---@return true|nil
+---@return enclave.Error? err
+function HttpReply:write(bytes) end
 
 ---A listening server; to be closed.
 ---@class enclave.HttpServer

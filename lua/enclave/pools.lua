@@ -152,7 +152,8 @@ end
 ---`timeout` of the sandbox config. A tool that ran and failed is a result with status "error".
 ---@param tool_name string
 ---@param parameters? table
----@param options? number|{ timeout?: number, pool?: string } a number is the timeout
+---@param options? number|{ timeout?: number, pool?: string } a number is the timeout; also
+---on_stdout and on_stderr of enclave.OutputOptions
 ---@return enclave.Result|nil
 ---@return enclave.Error? err invalid, not_found, timeout, exhausted, cancelled, lost, …
 function Pools:execute_tool_in_pool(tool_name, parameters, options)
@@ -160,7 +161,8 @@ function Pools:execute_tool_in_pool(tool_name, parameters, options)
   if type(options) == "number" then
     options = { timeout = options }
   end
-  errors.check_options(op, options, { timeout = "number", pool = "string" })
+  errors.check_options(op, options, { timeout = "number", pool = "string",
+    on_stdout = "function", on_stderr = "function" })
   options = options or {}
   local fine, err = errors.check_time(op, "timeout", options.timeout)
   if not fine then
@@ -186,6 +188,7 @@ function Pools:execute_tool_in_pool(tool_name, parameters, options)
   if not fine then
     return nil, err
   end
+  held.context.on_stdout, held.context.on_stderr = options.on_stdout, options.on_stderr
   local result
   result, err = execute.run(sandbox, call, held.context, core.now() - started)
   if result then

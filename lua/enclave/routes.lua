@@ -1,10 +1,26 @@
 -- The table of routes: loaded from files, each a group, and found by method and path. Of two
--- with one method and path the later holds.
+-- with one method and path the later holds. Files of the user are followed: a changed one is
+-- loaded again, and one that breaks keeps its old routes.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
 local loader = require "enclave.loader"
+local search_path = require "enclave.search_path"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
+
+---@class enclave.RouteInfo what a route is good for, as /openapi.json tells it
+---@field summary? string
+---@field query? table<string, table> name -> JSON Schema; required = true is taken out of it
+---@field body? table content type -> JSON Schema
+---@field reply? table content type -> JSON Schema; default: any JSON
+---@field fails? integer[] statuses
+
+---@class enclave.Route
+---@field method string
+---@field pattern string
+---@field parts string[]
+---@field handler fun(request: enclave.Request, server: enclave.Server): any, any, any
+---@field info enclave.RouteInfo
 
 ---@class enclave.Routes
 local Routes = {}
@@ -20,62 +36,135 @@ local function split(path)
   return parts
 end
 
-local function add(self, group, path)
-  if group.api ~= 1 or type(group.name) ~= "string" or type(group.routes) ~= "table" then
-    return ("%s: expected { name = …, api = 1, routes = { … } }"):format(path)
+-- The routes of one file, or nil and what is wrong.
+local function read(path)
+  local group, problem = loader.load(path)
+  if not group then
+    return nil, problem
+  elseif group.api ~= 1 or type(group.name) ~= "string" or type(group.routes) ~= "table" then
+    return nil, ("%s: expected { name = …, api = 1, routes = { … } }"):format(path)
   end
+  local list = {}
   for i, route in ipairs(group.routes) do
-    local method, pattern, handler = table.unpack(route, 1, 3)
+    local method, pattern, handler, info = table.unpack(route, 1, 4)
     if type(method) ~= "string" or not method:find("^%u+$") or type(pattern) ~= "string"
-      or pattern:sub(1, 1) ~= "/" or type(handler) ~= "function" then
-      return ('%s: routes[%d]: expected { "GET", "/path/{id}", function }'):format(path, i)
+      or pattern:sub(1, 1) ~= "/" or type(handler) ~= "function"
+      or type(info or {}) ~= "table" then
+      return nil, ('%s: routes[%d]: expected { "GET", "/path/{id}", function, { summary = … } }')
+        :format(path, i)
     end
-    table.insert(self.list, 1, { method = method, parts = split(pattern), handler = handler })
+    list[i] = { method = method, pattern = pattern, parts = split(pattern), handler = handler,
+      info = info or {} }
+  end
+  return list
+end
+
+-- Brings the files up to date; gives the problems.
+local function scan(self)
+  local found, problems = search_path.files(self.entries)
+  local files, changed = {}, #found ~= #self.files
+  for i, file in ipairs(found) do
+    local old = self.by_path[file.path]
+    file.list = old and old.list
+    if not old or old.stamp ~= file.stamp then
+      local list, problem = read(file.path)
+      problems[#problems + 1] = problem and problem .. (old and old.list and "; the old ones stay"
+        or "")
+      if list and old then
+        core.log("info", "routes: loaded again from " .. file.path)
+      end
+      file.list, changed = list or file.list, true
+    end
+    files[i] = file
+  end
+  self.files, self.by_path = files, {}
+  for _, file in ipairs(files) do
+    self.by_path[file.path] = file
+  end
+  if changed then
+    self:index()
+  end
+  return problems
+end
+
+-- By path for those without placeholders, by number of parts for the others.
+function Routes:index()
+  self.literal, self.patterns = {}, {}
+  for _, file in ipairs(self.files) do
+    for _, route in ipairs(file.list or {}) do
+      if route.pattern:find("{", 1, true) then
+        local count = #route.parts
+        self.patterns[count] = self.patterns[count] or {}
+        table.insert(self.patterns[count], 1, route)
+      else
+        local same = self.literal[route.pattern] or { count = #route.parts, methods = {} }
+        same.methods[route.method] = route
+        self.literal[route.pattern] = same
+      end
+    end
   end
 end
 
-local function files_of(path)
-  local facts = core.stat(path)
-  if not facts then
-    return nil, path .. ": not found"
-  elseif facts.type ~= "directory" then
-    return { path }
-  end
-  local files = {}
-  for _, item in ipairs(core.scandir(path) or {}) do
-    if item.name:find("^[^.].*%.lua$") and item.type ~= "directory" then
-      files[#files + 1] = path .. "/" .. item.name
-    end
-  end
-  return files
-end
-
----@param paths string[]|nil files or folders besides the built-in ones
+---@param paths string[]|nil files or folders besides the built-in ones and $ENCLAVE_PATH/routes
 ---@return enclave.Routes|nil
 ---@return enclave.Error? err
 function routes.load(paths)
-  local self = setmetatable({ list = {} }, Routes)
-  for _, path in ipairs({ here .. "/routes", table.unpack(paths or {}) }) do
-    local files, problem = files_of(path)
-    for _, file in ipairs(files or {}) do
-      local group
-      group, problem = loader.load(file)
-      problem = problem or add(self, group, file)
-      if problem then
-        break
-      end
-    end
-    if problem then
-      return nil, errors.new("invalid", problem, "routes.load")
-    end
+  local entries = { { kind = "route", path = here .. "/routes", builtin = true } }
+  for folder in (os.getenv("ENCLAVE_PATH") or ""):gmatch("[^:;]+") do
+    entries[#entries + 1] = { kind = "route", path = folder .. "/routes", optional = true }
+  end
+  for _, path in ipairs(paths or {}) do
+    entries[#entries + 1] = { kind = "route", path = path }
+  end
+  local self = setmetatable({ entries = entries, files = {}, by_path = {}, said = {},
+    checked = core.now() }, Routes)
+  local problems = scan(self)
+  if #problems > 0 then
+    return nil, errors.new("invalid", table.concat(problems, "; "), "routes.load")
   end
   return self
 end
 
-local function fits(route, parts)
-  if #route.parts ~= #parts then
-    return nil
+-- Looks for changes, once a second, when there are files of the user.
+local function refresh(self)
+  local now = core.now()
+  if #self.entries == 1 or now - self.checked < 1 then
+    return
   end
+  self.checked = now
+  local said = {}
+  for _, problem in ipairs(scan(self)) do
+    said[problem] = true
+    if not self.said[problem] then
+      core.log("error", problem)
+    end
+  end
+  self.said = said
+end
+
+---@return enclave.Route[] # by path and method; of two for one path and method the one that holds
+function Routes:list()
+  refresh(self)
+  local list, seen = {}, {}
+  for i = #self.files, 1, -1 do
+    for _, route in ipairs(self.files[i].list or {}) do
+      local key = route.pattern .. " " .. route.method
+      if not seen[key] then
+        seen[key] = true
+        list[#list + 1] = route
+      end
+    end
+  end
+  table.sort(list, function(a, b)
+    if a.pattern ~= b.pattern then
+      return a.pattern < b.pattern
+    end
+    return a.method < b.method
+  end)
+  return list
+end
+
+local function fits(route, parts)
   local values = {}
   for i, part in ipairs(route.parts) do
     local name = part:match("^{([%a_]+)}$")
@@ -88,27 +177,43 @@ local function fits(route, parts)
   return values
 end
 
+---A path without placeholders goes before one with. A slash at the end changes nothing.
 ---@param method string
 ---@param parts string[] of the path
----@return function|nil handler
+---@return fun(request: enclave.Request, server: enclave.Server)|nil handler
 ---@return table<string, string>|string|nil values of the path; the allowed methods when only
 ---the method is wrong; nil when there is no such path
 function Routes:find(method, parts)
-  local allowed, literal = {}, nil
-  for _, route in ipairs(self.list) do
-    local values = fits(route, parts)
-    if values and route.method == method then
-      -- A path without placeholders goes before one with.
-      if not next(values) then
-        return route.handler, values
-      end
-      literal = literal or { route.handler, values }
-    elseif values then
-      allowed[#allowed + 1] = route.method
+  refresh(self)
+  local count = #parts
+  if count > 1 and parts[count] == "" then
+    parts[count], count = nil, count - 1
+  end
+  local same = self.literal["/" .. table.concat(parts, "/")]
+  local methods = same and same.count == count and same.methods or {} -- %2F is no slash
+  if methods[method] then
+    return methods[method].handler
+  end
+  local allowed, seen = {}, {}
+  local function allow(name)
+    if not seen[name] then
+      seen[name] = true
+      allowed[#allowed + 1] = name
     end
   end
-  if literal then
-    return literal[1], literal[2]
+  for _, route in ipairs(self.patterns[count] or {}) do
+    local values = fits(route, parts)
+    if values and route.method == method then
+      return route.handler, values
+    elseif values then
+      allow(route.method)
+    end
+  end
+  for name in pairs(methods) do
+    allow(name)
+  end
+  if seen.GET then
+    allow("HEAD")
   end
   table.sort(allowed)
   return nil, #allowed > 0 and table.concat(allowed, ", ") or nil

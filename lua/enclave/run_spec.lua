@@ -15,9 +15,10 @@ local known = {
   env = "table", cwd = "string", user = "string", stdin = "string", stdin_open = "boolean",
   timeout = "number", max_output_size = "number|string", limits = "table",
   on_stdout = "function", on_stderr = "function",
+  keep_output = "boolean",
 }
 local passed = { "env", "cwd", "user", "stdin", "stdin_open", "timeout", "max_output_size",
-  "limits", "on_stdout", "on_stderr" }
+  "limits", "on_stdout", "on_stderr", "keep_output" }
 
 local function check_strings(op, name, list)
   for i, argument in ipairs(list or {}) do

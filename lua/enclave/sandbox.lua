@@ -86,6 +86,7 @@ end
 ---@field limits? table { cpu_seconds, memory, file_size, open_files, processes, stack }
 ---@field on_stdout? fun(bytes: string) output as it comes; result.stdout is empty then
 ---@field on_stderr? fun(bytes: string)
+---@field keep_output? boolean the result holds it all the same
 
 ---Runs a program to its end; exactly one of interpreter, command and argv says which. A
 ---program that fails is a result all the same. Waits.
@@ -133,14 +134,15 @@ end
 ---tools. Waits.
 ---@param tool string
 ---@param parameters? table
+---@param options? enclave.OutputOptions
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
-function core.Sandbox:execute_tool(tool, parameters)
+function core.Sandbox:execute_tool(tool, parameters, options)
   local context = contexts[self]
   if not (context and context.execute) then
     return nil, errors.new("invalid", "this sandbox was made without tools", "execute_tool")
   end
-  return context.execute(self, tool, parameters)
+  return context.execute(self, tool, parameters, options)
 end
 
 return sandbox

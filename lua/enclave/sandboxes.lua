@@ -193,26 +193,30 @@ end
 ---@param id string
 ---@param tool_name string
 ---@param parameters? table
+---@param options? enclave.OutputOptions
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
-function Sandboxes:execute_tool(id, tool_name, parameters)
+function Sandboxes:execute_tool(id, tool_name, parameters, options)
   local entry, err = usable(self, id, "execute_tool")
   if not entry then
     return nil, err
   end
-  return entry.sandbox:execute_tool(tool_name, parameters)
+  return entry.sandbox:execute_tool(tool_name, parameters, options)
 end
 
 ---The function by which a sandbox with these tools runs one of them.
 ---@param tools enclave.Toolset
----@return fun(sandbox: enclave.Sandbox, tool_name: string, parameters?: table): any, any
+---@return fun(sandbox: enclave.Sandbox, tool_name: string, parameters?: table, options?: table): any, any
 function Sandboxes:executor(tools)
-  return function(sandbox, tool_name, parameters)
+  return function(sandbox, tool_name, parameters, options)
+    errors.check_options("execute_tool", options, { on_stdout = "function",
+      on_stderr = "function" })
     local call, err = execute.prepare(tools, tool_name, parameters, "execute_tool")
     if not call then
       return nil, err
     end
-    return execute.run(sandbox, call, { sandbox_type = tools.sandbox_type, manager = self }, 0)
+    return execute.run(sandbox, call, { sandbox_type = tools.sandbox_type, manager = self,
+      on_stdout = options and options.on_stdout, on_stderr = options and options.on_stderr }, 0)
   end
 end
 

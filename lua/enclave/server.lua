@@ -1,8 +1,7 @@
--- A manager over HTTP: requests to routes, results and errors to answers.
+-- A manager over HTTP: what the operator wants, the listener, its end.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
-local http_address = require "enclave.http_address"
-local json = require "enclave.json"
+local http_handler = require "enclave.http_handler"
 local routes = require "enclave.routes"
 
 ---@class enclave.Server
@@ -12,141 +11,6 @@ local Server = {}
 Server.__index = Server
 
 local server = {}
-
-local statuses = { invalid = 400, not_found = 404, timeout = 408, exhausted = 503, closed = 409,
-  unavailable = 503, cancelled = 503 }
-
----@class enclave.Request
----@field method string
----@field query table<string, string>
----@field body string
----@field headers table<string, string>
-local Request = {}
-
----The body as a JSON object; none is an empty one.
----@return table|nil
----@return enclave.Error? err
-function Request:json_object()
-  local kind = self.headers["content-type"]
-  if not self.body:find("%S") then
-    return {}
-  elseif kind and not kind:lower():find("^%s*application/[%w.+-]*json%s*;?") then
-    return nil, { status = 415, code = "invalid", message = ("content type %s: expected"
-      .. " application/json"):format(errors.show(kind)) }
-  elseif not utf8.len(self.body) then
-    return nil, errors.new("invalid", "the body is not UTF-8", "request")
-  end
-  local value, problem = json.decode(self.body)
-  if value == json.null then
-    return {}
-  elseif problem or type(value) ~= "table" or not self.body:find("^%s*{") then
-    return nil, errors.new("invalid", "the body is not a JSON object"
-      .. (problem and ": " .. problem or ""), "request")
-  end
-  return value
-end
-
----@param name string of the query
----@return number|nil # nil also when it is not there
----@return enclave.Error? err
-function Request:number(name)
-  local text = self.query[name]
-  local value = text and text:find("^%d[%d.eE+-]*$") and tonumber(text)
-  if text and (not value or value >= math.huge) then
-    return nil, errors.new("invalid", ("%s: expected a number, 0 or more, got %s"):format(name,
-      errors.show(text)), "request")
-  end
-  return value and (math.tointeger(value) or value)
-end
-
----A result with the fields that are null in JSON.
----@param result enclave.Result|nil
----@param err enclave.Error|nil
----@return table|nil
----@return enclave.Error? err
-function Request.result(_, result, err)
-  if not result then
-    return nil, err
-  end
-  result.error = result.error == nil and json.null or result.error
-  result.execution_time = result.execution_time or json.null
-  return result
-end
-
--- A browser says which page sent a request; pages of others must not run code here.
-local function foreign(self, headers)
-  local origin = headers.origin
-  if not origin then
-    return false
-  end
-  for _, allowed in ipairs(self.options.cors_origins or {}) do
-    if origin == allowed then
-      return false
-    end
-  end
-  return true
-end
-
-local function failure(status, code, detail, headers)
-  headers = headers or {}
-  headers["Content-Type"] = "application/json"
-  return status, json.encode({ detail = detail, code = code }), headers
-end
-
-local function from_error(err)
-  local status = err.status or statuses[err.code] or 500
-  if status == 500 and err.code ~= "lost" then
-    core.log("error", "a request failed: " .. tostring(err.message))
-  end
-  return failure(status, err.code, err.message,
-    status == 503 and { ["Retry-After"] = "1" } or nil)
-end
-
-local function call(self, request, handler)
-  local ok, value, err, how = xpcall(handler, errors.traceback, request, self)
-  if not ok then
-    if errors.is(value) then
-      return from_error(value)
-    end
-    core.log("error", "a route threw: " .. tostring(value))
-    return failure(500, "internal", "the server failed; its log says why")
-  elseif value == nil or value == false then
-    return from_error(err or errors.new("internal", "a route returned nothing"))
-  end
-  local headers = how and how.headers or { ["Content-Type"] = "application/json" }
-  return how and how.status or 200, how and how.raw and value or json.encode(value), headers
-end
-
-local function respond(self, request)
-  local path, query = http_address.parse(request.uri)
-  if foreign(self, request.headers) then
-    return failure(403, "invalid", "requests from other pages are not allowed")
-  elseif not path then
-    return from_error(query)
-  end
-  local method = request.method == "HEAD" and "GET" or request.method
-  local handler, values = self.routes:find(method, path)
-  if not handler and values then
-    return failure(405, "invalid", ("%s is not allowed here"):format(request.method),
-      { Allow = values })
-  elseif not handler then
-    return failure(404, "not_found", "there is no such path")
-  end
-  for name, value in pairs(values) do
-    request[name] = value
-  end
-  request.query = query
-  return call(self, setmetatable(request, { __index = Request }), handler)
-end
-
-local function handle(self, request)
-  self.in_flight = self.in_flight + 1
-  local _ <close> = self.leave
-  local status, body, headers = respond(self, request)
-  self.answered[status] = (self.answered[status] or 0) + 1
-  headers["X-Content-Type-Options"] = "nosniff"
-  return status, body, headers
-end
 
 ---@class enclave.ServerOptions
 ---@field host? string default "127.0.0.1"
@@ -161,7 +25,7 @@ end
 ---@field max_requests? integer
 ---@field idle_timeout? integer
 ---@field routes? string[] files or folders
----@field cors_origins? string[] pages whose requests are taken
+---@field cors_origins? string[] "https://example.com": pages that may call; "*": all
 ---@field policy? enclave.HttpPolicy
 
 local known = { host = "string", port = "number", api_key = "string", insecure = "boolean",
@@ -211,8 +75,9 @@ function server.new(manager, options)
     self.in_flight = self.in_flight - 1
   end })
   local settings = { host = host, port = options.port or 8000, api_key = options.api_key,
-    handler = function(request)
-      return handle(self, request)
+    open_options = next(options.cors_origins or {}) ~= nil,
+    handler = function(request, reply)
+      return http_handler.handle(self, request, reply)
     end }
   for _, name in ipairs(listening) do
     settings[name] = options[name]

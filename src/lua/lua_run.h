@@ -13,7 +13,7 @@ struct l_run {
     struct enc_run *run;      /* NULL: it has ended */
     bool ended, has_result, callback_failed;
     bool takes[3]; /* by enc_stream_id: its output is wanted as it comes */
-    bool streams;  /* a Run: it is read by Run:read, and the result has all too */
+    bool keeps;    /* the result has too what was taken as it came */
     bool discard;  /* nobody will read any more */
     bool paused;
     size_t queued;

@@ -144,7 +144,6 @@ struct l_run *l_run_start(lua_State *L, const char *op, bool streams, struct enc
     memset(self, 0, sizeof *self);
     l_wait_init(&self->wait, core, l_run_drop);
     self->wait.cancel = cancel;
-    self->streams = streams;
     enc_list_init(&self->in_sandbox);
     enc_list_init(&self->watchers);
     enc_list_init(&self->chunks);
@@ -153,8 +152,9 @@ struct l_run *l_run_start(lua_State *L, const char *op, bool streams, struct enc
     lua_setiuservalue(L, -2, 1);
     self->takes[ENC_STDOUT] = streams || lua_getfield(L, 2, "on_stdout") == LUA_TFUNCTION;
     self->takes[ENC_STDERR] = streams || lua_getfield(L, 2, "on_stderr") == LUA_TFUNCTION;
+    self->keeps = streams || (lua_getfield(L, 2, "keep_output") && lua_toboolean(L, -1));
     if (!streams)
-        lua_pop(L, 2);
+        lua_pop(L, 3);
     bool taken = self->takes[ENC_STDOUT] || self->takes[ENC_STDERR];
     self->run = enc_run_start(sandbox->sandbox, &spec, taken ? &streaming : &plain, self, err);
     self->ended = !self->run;
@@ -196,7 +196,7 @@ static void set_boolean(lua_State *L, const char *key, bool value) {
     lua_setfield(L, -2, key);
 }
 
-/* What a callback took is not given a second time. */
+/* What a callback took is not given a second time, unless that was wished. */
 static void set_output(lua_State *L,
                        const char *key,
                        const struct enc_run_output *output,
@@ -223,8 +223,8 @@ void l_run_push_result(lua_State *L, struct l_run *self) {
     }
     lua_pushstring(L, result->isolation ? result->isolation : "container");
     lua_setfield(L, -2, "isolation");
-    set_output(L, "stdout", &result->out, self->takes[ENC_STDOUT] && !self->streams);
-    set_output(L, "stderr", &result->err, self->takes[ENC_STDERR] && !self->streams);
+    set_output(L, "stdout", &result->out, self->takes[ENC_STDOUT] && !self->keeps);
+    set_output(L, "stderr", &result->err, self->takes[ENC_STDERR] && !self->keeps);
     set_integer(L, "stdout_total", (lua_Integer)result->out.total);
     set_integer(L, "stderr_total", (lua_Integer)result->err.total);
     set_boolean(L, "truncated", result->out.truncated || result->err.truncated);

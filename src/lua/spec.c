@@ -9,7 +9,7 @@ struct options {
     struct l_bytes code, input;
     double timeout;
     uint64_t max_output;
-    bool argv, env, limits, stdin_open, on_stdout, on_stderr;
+    bool argv, env, limits, stdin_open, on_stdout, on_stderr, keep_output;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -22,6 +22,7 @@ static const struct l_field fields[] = {{"argv", L_TABLE, true, AT(argv)},
                                         {"user", L_STRING, false, AT(user)},
                                         {"stdin", L_BYTES, false, AT(input)},
                                         {"stdin_open", L_BOOLEAN, false, AT(stdin_open)},
+                                        {"keep_output", L_BOOLEAN, false, AT(keep_output)},
                                         {"timeout", L_SECONDS, false, AT(timeout)},
                                         {"max_output_size", L_SIZE, false, AT(max_output)},
                                         {"limits", L_TABLE, false, AT(limits)},

@@ -1,5 +1,6 @@
 -- Pools: filling one, and calling a tool in it.
 local errors = require "enclave.errors"
+local events = require "enclave.http_events"
 local policy = require "enclave.http_policy"
 
 local numbers = { "max_size", "max_waiters", "max_uses", "max_age", "idle_ttl" }
@@ -54,17 +55,29 @@ return {
       local parameters, err = request:json_object()
       if not parameters then
         return nil, err
-      elseif not request.query.tool_name then
-        return nil, errors.new("invalid", "tool_name: missing in the query", "request")
       end
-      local timeout
+      local name, timeout, stream
+      name, err = request:required("tool_name")
+      if not name then
+        return nil, err
+      end
+      stream, err = request:flag("stream")
+      if err then
+        return nil, err
+      end
       timeout, err = request:number("timeout")
       if err then
         return nil, err
       end
-      return request:result(server.manager:execute_tool_in_pool(request.query.tool_name,
-        policy.parameters(server.policy, parameters),
-        { timeout = timeout, pool = request.query.pool }))
+      parameters = policy.parameters(server.policy, parameters)
+      local options = { timeout = timeout, pool = request.query.pool }
+      if not stream then
+        return request:result(server.manager:execute_tool_in_pool(name, parameters, options))
+      end
+      return events.run(request, function(output)
+        options.on_stdout, options.on_stderr = output.on_stdout, output.on_stderr
+        return server.manager:execute_tool_in_pool(name, parameters, options)
+      end)
     end },
   },
 }

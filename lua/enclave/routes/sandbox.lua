@@ -1,6 +1,7 @@
 -- Sandboxes of their own: made, used, removed.
 local errors = require "enclave.errors"
 local json = require "enclave.json"
+local events = require "enclave.http_events"
 local policy = require "enclave.http_policy"
 
 local function create(request, server)
@@ -49,6 +50,11 @@ local function execute(request, server)
   if not call then
     return nil, err
   end
+  local stream
+  stream, err = request:flag("stream")
+  if err then
+    return nil, err
+  end
   for name, value in pairs(call) do
     if value == json.null then
       call[name] = nil
@@ -67,21 +73,20 @@ local function execute(request, server)
   if call.timeout ~= nil then
     parameters = with_timeout(server.manager, call, parameters)
   end
-  return request:result(server.manager:execute_tool(call.sandbox_id, call.tool_name,
-    policy.parameters(server.policy, parameters)))
+  parameters = policy.parameters(server.policy, parameters)
+  if not stream then
+    return request:result(server.manager:execute_tool(call.sandbox_id, call.tool_name,
+      parameters))
+  end
+  return events.run(request, function(output)
+    return server.manager:execute_tool(call.sandbox_id, call.tool_name, parameters, output)
+  end)
 end
 
 local function done(message)
   return function(fine, err)
     return fine and { message = message } or nil, err
   end
-end
-
-local function path_of(request)
-  if not request.query.path or request.query.path == "" then
-    return nil, errors.new("invalid", "path: missing in the query", "request")
-  end
-  return request.query.path
 end
 
 return {
@@ -117,7 +122,7 @@ return {
       return fine and { ok = true }, err
     end },
     { "GET", "/sandbox/{id}/files", function(request, server)
-      local path, err = path_of(request)
+      local path, err = request:required("path")
       if not path then
         return nil, err
       end
@@ -126,7 +131,7 @@ return {
       return bytes, err, { raw = true, headers = { ["Content-Type"] = "application/octet-stream" } }
     end },
     { "PUT", "/sandbox/{id}/files", function(request, server)
-      local path, err = path_of(request)
+      local path, err = request:required("path")
       if not path then
         return nil, err
       end

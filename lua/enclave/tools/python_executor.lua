@@ -28,6 +28,9 @@ return {
       stdin = params.stdin,
       args = params.args,
       env = params.env,
+      on_stdout = context.on_stdout,
+      on_stderr = context.on_stderr,
+      keep_output = true,
     }
   end,
 }

@@ -36,6 +36,9 @@ return {
       stdin = params.stdin,
       env = params.env,
       cwd = params.cwd,
+      on_stdout = context.on_stdout,
+      on_stderr = context.on_stderr,
+      keep_output = true,
     }
   end,
 }

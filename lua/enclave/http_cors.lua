@@ -1,0 +1,34 @@
+-- Which pages of other sites may call: none unless the operator names them. A browser says in
+-- Origin which page sent a request; programs send none.
+local http_cors = {}
+
+---@param allowed string[]|nil origins, "https://example.com"; "*" is every one
+---@param headers table<string, string> of the request
+---@return boolean fine
+---@return table<string, string>|nil more headers for the answer
+function http_cors.check(allowed, headers)
+  local origin = headers.origin
+  if not origin then
+    return true
+  end
+  for _, one in ipairs(allowed or {}) do
+    if one == origin or one == "*" then
+      return true, { ["Access-Control-Allow-Origin"] = origin, Vary = "Origin",
+        ["Access-Control-Expose-Headers"] = "Retry-After" }
+    end
+  end
+  return false
+end
+
+---The answer to a browser that asks before it calls.
+---@param more table<string, string> from check
+---@param methods string of the path, "GET, POST"
+---@return integer status, string body, table<string, string> headers
+function http_cors.preflight(more, methods)
+  more["Access-Control-Allow-Methods"] = methods
+  more["Access-Control-Allow-Headers"] = "Content-Type, Authorization, X-API-Key"
+  more["Access-Control-Max-Age"] = "600"
+  return 204, "", more
+end
+
+return http_cors

@@ -1,0 +1,113 @@
+-- What the server does with one request: finds its route, calls it, makes an answer of what
+-- it returned.
+local core = require "enclave.core"
+local errors = require "enclave.errors"
+local http_address = require "enclave.http_address"
+local http_cors = require "enclave.http_cors"
+local json = require "enclave.json"
+local Request = require "enclave.http_request"
+
+local http_handler = {}
+
+local statuses = { invalid = 400, not_found = 404, timeout = 408, exhausted = 503, closed = 409,
+  unavailable = 503, cancelled = 503 }
+
+-- The core only reads them.
+local json_headers = { ["Content-Type"] = "application/json", ["X-Content-Type-Options"] =
+  "nosniff" }
+
+local function with(first, second)
+  local all = {}
+  for _, map in ipairs({ first, second }) do
+    for name, value in pairs(map) do
+      all[name] = value
+    end
+  end
+  return all
+end
+
+local function failure(status, code, detail, more)
+  return status, json.encode({ detail = detail, code = code }),
+    more and with(json_headers, more) or json_headers
+end
+
+local function from_error(err)
+  local status = err.status or statuses[err.code] or 500
+  if status == 500 and err.code ~= "lost" then
+    core.log("error", "a request failed: " .. tostring(err.message))
+  end
+  return failure(status, err.code, err.message,
+    status == 503 and { ["Retry-After"] = "1" } or nil)
+end
+
+-- Begins an answer in pieces.
+function Request:begin(status, headers)
+  local fine, err = self.reply:begin(status, with(with(json_headers, headers), self.more))
+  self.begun = fine or self.begun
+  return fine, err
+end
+
+local function call(self, request, handler)
+  local ok, value, err, how = xpcall(handler, errors.traceback, request, self)
+  if request.begun and (not ok or not value) then
+    error(ok and err or value, 0) -- too late for an answer: the connection is cut
+  elseif request.begun then
+    return 200, ""
+  elseif not ok then
+    if errors.is(value) then
+      return from_error(value)
+    end
+    core.log("error", "a route threw: " .. tostring(value))
+    return failure(500, "internal", "the server failed; its log says why")
+  elseif value == nil or value == false then
+    return from_error(err or errors.new("internal", "a route returned nothing"))
+  end
+  return how and how.status or 200, how and how.raw and value or json.encode(value),
+    how and how.headers and with(json_headers, how.headers) or json_headers
+end
+
+local function respond(self, request)
+  local fine, more = http_cors.check(self.options.cors_origins, request.headers)
+  request.more = more or {}
+  if not fine then
+    return failure(403, "invalid", "requests from other pages are not allowed")
+  end
+  local path, query = http_address.parse(request.uri)
+  if not path then
+    return from_error(query)
+  end
+  local method = request.method == "HEAD" and "GET" or request.method
+  local handler, values = self.routes:find(method, path)
+  if not handler and values then
+    if more and method == "OPTIONS" then
+      return http_cors.preflight(more, values)
+    end
+    return failure(405, "invalid", ("%s is not allowed here; allowed: %s"):format(
+      errors.show(request.method), values), { Allow = values })
+  elseif not handler then
+    return failure(404, "not_found", "there is no such path")
+  end
+  for name, value in pairs(values or {}) do
+    request[name] = value
+  end
+  request.query, request.path = query, path
+  return call(self, request, handler)
+end
+
+---@param self enclave.Server
+---@param request enclave.core.HttpdRequest
+---@param reply enclave.HttpReply
+---@return integer status, string body, table<string, string> headers
+function http_handler.handle(self, request, reply)
+  self.in_flight = self.in_flight + 1
+  local _ <close> = self.leave
+  request.reply = reply
+  local status, body, headers = respond(self, setmetatable(request, Request))
+  self.answered[status] = (self.answered[status] or 0) + 1
+  if request.more["Access-Control-Allow-Origin"] and headers then
+    headers = with(headers, request.more)
+  end
+  return status, body, headers
+end
+
+return http_handler

@@ -1,0 +1,82 @@
+"""Server-sent events of a run: order, bytes, back-pressure, disconnects, failures."""
+import time
+
+from raw import Reply, all_free, call, connect, eventually, request, shell
+
+PID = int(__import__("sys").argv[2])
+
+
+def memory():
+    return int(open(f"/proc/{PID}/statm").read().split()[1]) * 4096
+
+
+def stream(command, timeout=60, receive_buffer=None):
+    sock = connect(receive_buffer)
+    sock.sendall(shell(command, "&stream=1", timeout))
+    return sock
+
+
+# As it comes, apart, and the result with all of it.
+sock = stream("printf 'a\\303'; sleep 0.5; printf '\\251\\n'; sleep 0.5; echo b >&2; exit 3")
+reply = Reply(sock)
+assert reply.status == 200 and reply.headers["content-type"] == "text/event-stream"
+began = time.monotonic()
+events = []
+for event, data in reply.events():
+    events.append((event, data, time.monotonic() - began))
+assert [e[:2] for e in events[:-1]] == [
+    ("stdout", {"text": "a"}), ("stdout", {"text": "é\n"}), ("stderr", {"text": "b\n"})], events
+event, result, _ = events[-1]
+assert event == "result" and result["status"] == "error", result
+assert result["output"] == "aé\n" and result["error"] == "b\n", result
+assert result["metadata"]["exit_code"] == 3 and result["tool_name"] == "shell_executor"
+assert events[2][2] - events[0][2] > 0.7, events
+# The connection goes on.
+sock.sendall(shell("echo again"))
+assert Reply(sock).json()["output"] == "again\n"
+sock.close()
+
+# A slow client holds the program back, and costs no memory.
+sock = stream("head -c 40000000 /dev/zero | tr '\\0' x", receive_buffer=65536)
+time.sleep(0.5)
+before = memory()
+time.sleep(1)
+assert memory() - before < 8 << 20, (before, memory())
+sock.settimeout(None)
+total = sum(len(data["text"]) for event, data in Reply(sock).events() if event == "stdout")
+assert total == 40000000, total
+assert memory() - before < 24 << 20, (before, memory())
+sock.close()
+eventually(all_free, "the sandbox is free after a slow client")
+
+# A client that goes ends the program, whether that writes or not.
+for command in ("while :; do echo x; sleep 0.05; done", "echo x; sleep 1000", "yes"):
+    sock = stream(command)
+    next(Reply(sock).events())
+    sock.close()
+    eventually(all_free, f"the sandbox is free after {command}", 10)
+
+# What fails before the first event has an ordinary answer.
+for path, status in (("tool_name=nope", 404), ("tool_name=shell_executor&stream=x", 400),
+                     ("tool_name=shell_executor", 400), ("tool_name=shell_executor&pool=x", 404)):
+    reply = call("POST", "/pool/execute?stream=1&" + path if "stream" not in path
+                 else "/pool/execute?" + path, {})
+    assert reply.status == status and reply.value["detail"], (path, reply.status)
+
+# A program past its time.
+events = list(Reply(stream("echo early; sleep 100", 1)).events())
+assert events[0] == ("stdout", {"text": "early\n"}) and events[1][0] == "result", events
+assert events[1][1]["status"] == "timeout" and events[1][1]["output"] == "early\n", events
+
+# The same in a sandbox of its own.
+config = {"image": __import__("sys").argv[3]}
+sandbox = call("POST", "/sandbox/create", config).value["sandbox_id"]
+sock = connect()
+sock.sendall(request("POST", "/sandbox/tool/execute?stream=1", {
+    "sandbox_id": sandbox, "tool_name": "python_executor",
+    "parameters": {"code": "print('one', flush=True); import time; time.sleep(.2); print('two')"}}))
+events = list(Reply(sock).events())
+assert [data.get("text") for _, data in events] == ["one\n", "two\n", None], events
+assert events[-1][1]["output"] == "one\ntwo\n", events
+assert call("DELETE", "/sandbox/" + sandbox).status == 200
+print("fine")
