@@ -206,7 +206,7 @@ end
 
 ---The function by which a sandbox with these tools runs one of them.
 ---@param tools enclave.Toolset
----@return fun(sandbox: enclave.Sandbox, tool_name: string, parameters?: table, options?: table): any, any
+---@return function # (sandbox, tool_name, parameters, options)
 function Sandboxes:executor(tools)
   return function(sandbox, tool_name, parameters, options)
     errors.check_options("execute_tool", options, { on_stdout = "function",
