@@ -1,5 +1,5 @@
--- Checks what a plugin file returned: a tool or a hook. Each problem names the field, the value
--- and what was expected.
+-- Checks what a plugin file returned: a tool, a hook, or HTTP routes. Each problem names the field,
+-- the value and what was expected.
 local errors = require "enclave.errors"
 local schema = require "enclave.schema"
 local suggest = require "enclave.suggest"
@@ -181,6 +181,34 @@ function definitions.hook(definition, path)
     return nil, problems
   end
   return hook
+end
+
+---Fields of a file of HTTP routes.
+definitions.route_fields = { name = "string", api = "number", description = "string|nil",
+  routes = "table" }
+
+---@param definition table
+---@return enclave.Route[]|nil
+---@return enclave.Problem[]? problems
+function definitions.route(definition)
+  local problems, list = {}, {}
+  local add = adder(problems)
+  check_fields(definition, definitions.route_fields, add)
+  local given = type(definition.routes) == "table" and definition.routes or {}
+  for i, route in ipairs(given) do
+    local fields = type(route) == "table" and route or {}
+    local method, pattern, handler, info = table.unpack(fields, 1, 4)
+    if type(method) ~= "string" or not method:find("^%u+$") or type(pattern) ~= "string"
+      or pattern:sub(1, 1) ~= "/" or type(handler) ~= "function"
+      or type(info or {}) ~= "table" then
+      add(("routes[%d]"):format(i), 'expected { "GET", "/path/{id}", function, { summary = … } }')
+    end
+    list[i] = { method = method, pattern = pattern, handler = handler, info = info or {} }
+  end
+  if #problems > 0 then
+    return nil, problems
+  end
+  return list
 end
 
 ---@param problem enclave.Problem

@@ -1,4 +1,4 @@
--- Loads one plugin file (a tool, a hook) in an environment of its own: globals can be read,
+-- Loads one plugin file (a tool, a hook, routes) in an environment of its own: globals can be read,
 -- an accidental global is an error that names file and line. Text only, no bytecode; the file's
 -- body may execute so many instructions and no more.
 local core = require "enclave.core"
@@ -84,10 +84,10 @@ local function run(chunk, path)
 end
 
 ---@param path string
----@param kind "tool"|"hook"|nil nil: a hook when it has events, else a tool
----@return enclave.Tool|enclave.Hook|nil
+---@param kind "tool"|"hook"|"route"|nil nil: a hook when it has events, else a tool
+---@return enclave.Tool|enclave.Hook|enclave.Route[]|nil
 ---@return enclave.LoadProblem[] problems all that could be found
----@return "tool"|"hook"|nil kind
+---@return "tool"|"hook"|"route"|nil kind
 function loader.load(path, kind)
   local text, problem = read(path)
   if not text then

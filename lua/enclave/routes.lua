@@ -38,23 +38,16 @@ end
 
 -- The routes of one file, or nil and what is wrong.
 local function read(path)
-  local group, problem = loader.load(path)
-  if not group then
-    return nil, problem
-  elseif group.api ~= 1 or type(group.name) ~= "string" or type(group.routes) ~= "table" then
-    return nil, ("%s: expected { name = …, api = 1, routes = { … } }"):format(path)
-  end
-  local list = {}
-  for i, route in ipairs(group.routes) do
-    local method, pattern, handler, info = table.unpack(route, 1, 4)
-    if type(method) ~= "string" or not method:find("^%u+$") or type(pattern) ~= "string"
-      or pattern:sub(1, 1) ~= "/" or type(handler) ~= "function"
-      or type(info or {}) ~= "table" then
-      return nil, ('%s: routes[%d]: expected { "GET", "/path/{id}", function, { summary = … } }')
-        :format(path, i)
+  local list, problems = loader.load(path, "route")
+  if not list then
+    local lines = {}
+    for i, problem in ipairs(problems) do
+      lines[i] = loader.text(path, problem)
     end
-    list[i] = { method = method, pattern = pattern, parts = split(pattern), handler = handler,
-      info = info or {} }
+    return nil, table.concat(lines, "; ")
+  end
+  for _, route in ipairs(list) do
+    route.parts = split(route.pattern)
   end
   return list
 end

@@ -7,7 +7,7 @@ local search_path = {}
 local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
 
 ---@class enclave.PathEntry
----@field kind "tool"|"hook"
+---@field kind "tool"|"hook"|"route"
 ---@field path string a folder of .lua files, or one file
 ---@field optional? boolean it may be missing
 ---@field builtin? boolean
@@ -27,8 +27,8 @@ local function add_environment(entries, warn)
         found = true
       end
     end
-    if not found then
-      warn(("ENCLAVE_PATH: %s has neither tools/ nor hooks/"):format(folder))
+    if not found and not folder_exists(folder .. "/routes") then
+      warn(("ENCLAVE_PATH: %s has neither tools/ nor hooks/ nor routes/"):format(folder))
     end
   end
 end
@@ -61,7 +61,7 @@ local function stamp_of(path)
 end
 
 ---@class enclave.PluginFile
----@field kind "tool"|"hook"
+---@field kind "tool"|"hook"|"route"
 ---@field path string
 ---@field stamp string changes when the file does
 ---@field builtin? boolean
