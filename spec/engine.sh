@@ -10,11 +10,11 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 dir=${ENCLAVE_TEST_ENGINE:?the folder of the test engine; spec/run.sh sets it}
 
 kill_engine() {
-  kill -KILL "$(cat "$dir/dockerd.pid")"
-  while [ -d "/proc/$(cat "$dir/dockerd.pid")" ]; do sleep 0.1; done
-  # A killed engine leaves its containerd behind.
-  [ -f "$dir/exec/containerd/containerd.pid" ] &&
-    kill -KILL "$(cat "$dir/exec/containerd/containerd.pid")" 2>/dev/null
+  dead=$(cat "$dir/dockerd.pid")
+  kill -KILL "$dead"
+  while [ -d "/proc/$dead" ]; do sleep 0.1; done
+  # A killed engine may leave its containerd behind.
+  kill -KILL "$(cat "$dir/exec/containerd/containerd.pid")" 2>/dev/null || true
   rm -f "$dir/dockerd.pid"
 }
 

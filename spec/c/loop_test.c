@@ -6,8 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 // clang-format on
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "list.h"
 #include "loop.h"
@@ -178,6 +181,67 @@ static void lives_on_a_borrowed_loop(void **state) {
     assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    struct alarm *alarm = poll->data;
+    (void)status;
+    (void)events;
+    alarm->repeat = alarm->fired; /* what had fired before */
+    enc_timer_stop(alarm->loop, &alarm->timer);
+    uv_poll_stop(poll);
+}
+
+/* The answer was there in time; only nobody looked. */
+static void what_came_goes_before_what_is_overdue(void **state) {
+    (void)state;
+    int ends[2];
+    uv_poll_t poll;
+    struct enc_loop *loop = new_loop();
+    struct alarm alarm = {.timer.fire = on_alarm, .loop = loop, .repeat = -1};
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(uv_poll_init(enc_loop_uv(loop), &poll, ends[0]), 0);
+    poll.data = &alarm;
+    uv_poll_start(&poll, UV_READABLE, on_readable);
+    enc_timer_start(loop, &alarm.timer, enc_deadline_in(20 * ENC_NS_PER_MS));
+    enc_loop_turn(loop, false);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    usleep(100000);
+    enc_loop_catch_up(loop);
+    assert_int_equal(alarm.repeat, 0);
+    assert_int_equal(alarm.fired, 0);
+    uv_close((uv_handle_t *)&poll, NULL);
+    /* A deadline without an answer passes all the same. */
+    enc_timer_start(loop, &alarm.timer, enc_deadline_in(20 * ENC_NS_PER_MS));
+    usleep(100000);
+    enc_loop_turn(loop, true);
+    assert_int_equal(alarm.fired, 1);
+    enc_loop_free(loop);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_broken_pipe_is_no_signal(void **state) {
+    (void)state;
+    int ends[2];
+    sigset_t now;
+    struct enc_loop *loop = new_loop();
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    signal(SIGPIPE, SIG_DFL);
+    enc_loop_enter(loop);
+    enc_loop_enter(loop);
+    assert_int_equal(write(ends[1], "x", 1), -1);
+    assert_int_equal(errno, EPIPE);
+    enc_loop_leave(loop);
+    assert_int_equal(write(ends[1], "x", 1), -1);
+    enc_loop_leave(loop);
+    pthread_sigmask(SIG_BLOCK, NULL, &now);
+    assert_false(sigismember(&now, SIGPIPE));
+    sigpending(&now);
+    assert_false(sigismember(&now, SIGPIPE));
+    close(ends[1]);
+    enc_loop_free(loop);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fires_in_order_and_never_early),
@@ -187,6 +251,8 @@ int main(void) {
         cmocka_unit_test(restart_moves_and_never_stops),
         cmocka_unit_test(a_hundred_thousand),
         cmocka_unit_test(lives_on_a_borrowed_loop),
+        cmocka_unit_test(what_came_goes_before_what_is_overdue),
+        cmocka_unit_test(a_broken_pipe_is_no_signal),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #define ENC_LOOP_INTERNAL_H
 
 #include <curl/curl.h>
+#include <signal.h>
 
 #include "buf.h"
 #include "endpoint.h"
@@ -43,6 +44,10 @@ struct enc_loop {
     uv_loop_t *uv;
     uv_loop_t own;
     bool owned, turning;
+    bool late;          /* a turn that fires no timer */
+    uint64_t turned_ns; /* end of the last turn */
+    unsigned inside;    /* enc_loop_enter without enc_loop_leave */
+    sigset_t signals;   /* the thread's mask outside */
 
     struct enc_heap_entry *heap; /* heap[0] is not used */
     size_t timers, heap_cap;

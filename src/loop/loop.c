@@ -1,6 +1,10 @@
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "internal.h"
+
+#define LATE (50 * ENC_NS_PER_MS) /* without a turn for so long */
 
 struct enc_loop *enc_loop_new(uv_loop_t *borrowed, struct enclave_error *err) {
     struct enc_loop *loop = calloc(1, sizeof *loop);
@@ -11,6 +15,7 @@ struct enc_loop *enc_loop_new(uv_loop_t *borrowed, struct enclave_error *err) {
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
     loop->owned = !borrowed;
+    loop->turned_ns = enc_now();
     loop->uv = borrowed ? borrowed : &loop->own;
     int rc = loop->owned ? uv_loop_init(loop->uv) : 0;
     if (rc || enc_timers_init(loop)) {
@@ -53,10 +58,55 @@ uv_loop_t *enc_loop_uv(struct enc_loop *loop) {
     return loop->uv;
 }
 
+static void only_sigpipe(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGPIPE);
+}
+
+void enc_loop_enter(struct enc_loop *loop) {
+    sigset_t pipe;
+    if (loop->inside++)
+        return;
+    only_sigpipe(&pipe);
+    pthread_sigmask(SIG_BLOCK, &pipe, &loop->signals);
+}
+
+void enc_loop_leave(struct enc_loop *loop) {
+    static const struct timespec none = {0};
+    sigset_t pipe;
+    int kept = errno;
+    if (--loop->inside || sigismember(&loop->signals, SIGPIPE))
+        return;
+    only_sigpipe(&pipe);
+    while (sigtimedwait(&pipe, NULL, &none) < 0 && errno == EINTR)
+        ;
+    pthread_sigmask(SIG_SETMASK, &loop->signals, NULL);
+    errno = kept;
+}
+
+static bool is_late(const struct enc_loop *loop) {
+    return enc_now() - loop->turned_ns > LATE;
+}
+
 void enc_loop_turn(struct enc_loop *loop, bool wait) {
+    enc_loop_enter(loop);
+    /* What came while nobody looked is older than the deadlines that passed meanwhile. */
+    if (is_late(loop)) {
+        loop->late = true;
+        uv_run(loop->uv, UV_RUN_NOWAIT);
+        loop->late = false;
+    }
     loop->turning = true;
     uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     loop->turning = false;
+    loop->turned_ns = enc_now();
+    enc_loop_leave(loop);
+}
+
+void enc_loop_catch_up(struct enc_loop *loop) {
+    /* Who turns a borrowed loop, and whether that goes on just now, is not known. */
+    if (loop->owned && !loop->turning && is_late(loop))
+        enc_loop_turn(loop, false);
 }
 
 size_t enc_loop_pending(const struct enc_loop *loop) {

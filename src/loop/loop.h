@@ -28,6 +28,17 @@ uv_loop_t *enc_loop_uv(struct enc_loop *loop);
  * called from a callback of the loop. */
 void enc_loop_turn(struct enc_loop *loop, bool wait);
 
+/* A turn without sleep, if there was none for a while: so that a program which did something
+ * else for long sees what happened meanwhile (a sandbox that died) before it asks for more. */
+void enc_loop_catch_up(struct enc_loop *loop);
+
+/* Between these two a write to what the other side has closed is an error and not SIGPIPE,
+ * which would end the process. They nest; a turn is between them by itself. Only for this
+ * thread, and what was blocked or pending before stays so. A host program that turns its own
+ * loop has to ignore SIGPIPE, as libuv says. */
+void enc_loop_enter(struct enc_loop *loop);
+void enc_loop_leave(struct enc_loop *loop);
+
 /* Operations (timers, requests, streams) that are pending: what a test for leaks
  * looks at. */
 size_t enc_loop_pending(const struct enc_loop *loop);

@@ -113,8 +113,10 @@ int enc_multi_init(struct enc_multi *multi, struct enc_loop *loop) {
 }
 
 void enc_multi_free(struct enc_multi *multi) {
+    enc_loop_enter(multi->loop);
     if (multi->curl)
         curl_multi_cleanup(multi->curl);
+    enc_loop_leave(multi->loop);
     multi->curl = NULL;
     enc_timer_stop(multi->loop, &multi->timer);
 }
@@ -132,10 +134,13 @@ int enc_exchange_open(struct enc_multi *multi, struct enc_exchange *exchange) {
 }
 
 void enc_exchange_close(struct enc_exchange *exchange) {
-    if (exchange->multi) {
+    struct enc_multi *multi = exchange->multi;
+    if (multi) {
         enc_list_remove(&exchange->in_multi);
         enc_list_remove(&exchange->in_ready);
-        curl_multi_remove_handle(exchange->multi->curl, exchange->easy);
+        enc_loop_enter(multi->loop); /* TLS says goodbye */
+        curl_multi_remove_handle(multi->curl, exchange->easy);
+        enc_loop_leave(multi->loop);
         exchange->multi = NULL;
     }
     curl_easy_cleanup(exchange->easy);

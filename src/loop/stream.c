@@ -77,6 +77,7 @@ static void later(struct enc_stream *stream) {
 
 void enc_stream_flush(struct enc_stream *stream) {
     size_t limit = may_send(stream);
+    enc_loop_enter(stream->loop);
     while (stream->sent < limit && !stream->broken.code) {
         size_t taken = 0;
         CURLcode code = curl_easy_send(
@@ -95,6 +96,7 @@ void enc_stream_flush(struct enc_stream *stream) {
         }
         stream->sent += taken;
     }
+    enc_loop_leave(stream->loop);
     if (stream->phase == ENC_STREAM_OPEN && stream->sent == stream->out.len) {
         stream->sent = stream->out.len = 0;
         if (stream->out.cap > ENC_SCRATCH_SIZE)

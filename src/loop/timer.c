@@ -72,6 +72,10 @@ static void arm(struct enc_loop *loop) {
 
 static void fire(struct enc_loop *loop) {
     enc_deadline now = enc_now();
+    if (loop->late) {
+        arm(loop);
+        return;
+    }
     uint64_t limit = loop->next_order; /* what callbacks start waits for the next turn */
     bool fired = false;
     loop->firing = true;

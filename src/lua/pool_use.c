@@ -139,6 +139,7 @@ int l_pool_acquire(lua_State *L) {
     lent->pool = pool;
     lent->waiter.done = on_lent;
     struct enc_sandbox *sandbox = NULL;
+    enc_loop_catch_up(l_loop(core));
     int rc = enc_pool_acquire(pool->pool, deadline, &lent->waiter, &sandbox, &err);
     if (rc < 0)
         return l_fail(L, &err);

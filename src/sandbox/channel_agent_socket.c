@@ -12,6 +12,7 @@
 struct enc_agent_socket {
     const struct enc_agent_socket_events *events; /* NULL: closed */
     void *data;
+    struct enc_loop *loop;
     uv_pipe_t listener, stream;
     bool listening, connected;
     unsigned open; /* handles that are not closed */
@@ -109,6 +110,7 @@ struct enc_agent_socket *enc_agent_socket_listen(struct enc_loop *loop,
     }
     socket->events = events;
     socket->data = data;
+    socket->loop = loop;
     uv_pipe_init(uv, &socket->listener, 0);
     uv_pipe_init(uv, &socket->stream, 0);
     socket->listener.data = socket->stream.data = socket;
@@ -137,11 +139,10 @@ static void on_written(uv_write_t *request, int status) {
         socket->events->on_drain(socket->data);
 }
 
-int enc_agent_socket_write(struct enc_agent_socket *socket, const void *bytes, size_t len) {
+/* What the kernel does not take now is queued. */
+static int send_or_queue(struct enc_agent_socket *socket, const void *bytes, size_t len) {
     uv_stream_t *stream = (uv_stream_t *)&socket->stream;
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
-    if (!socket->connected)
-        return -1;
     int done = uv_try_write(stream, &buf, 1); /* UV_EAGAIN behind a queue */
     if (done < 0 && done != UV_EAGAIN)
         return -1;
@@ -159,6 +160,15 @@ int enc_agent_socket_write(struct enc_agent_socket *socket, const void *bytes, s
         return -1;
     }
     return 0;
+}
+
+int enc_agent_socket_write(struct enc_agent_socket *socket, const void *bytes, size_t len) {
+    if (!socket->connected)
+        return -1;
+    enc_loop_enter(socket->loop);
+    int rc = send_or_queue(socket, bytes, len);
+    enc_loop_leave(socket->loop);
+    return rc;
 }
 
 size_t enc_agent_socket_queued(const struct enc_agent_socket *socket) {

@@ -102,10 +102,12 @@ static void on_started(void *data, json_t *reply, const struct enclave_error *er
     struct enc_box *box = data;
     (void)reply;
     box->call = NULL;
-    if (err)
+    if (err) {
+        box->host->has_agent = false; /* its volume may have gone: look again */
         enc_box_fail(box, err);
-    else
+    } else {
         box->link->started(box);
+    }
 }
 
 static void on_attached(void *data) {
@@ -270,7 +272,7 @@ static void on_removed(void *data, json_t *reply, const struct enclave_error *er
         until = box->id[0] ? until - REMOVAL_LIMIT + ABSENCE_LIMIT : 0;
     if (!enc_deadline_left(until)) {
         enc_log(box->host->base.log,
-                ENC_LOG_WARN,
+                box->id[0] ? ENC_LOG_WARN : ENC_LOG_DEBUG,
                 "sandbox %s could not be removed: %s",
                 box->sandbox->id,
                 err->message);

@@ -163,7 +163,7 @@ json_t *enc_box_body(struct enc_box *box) {
     const struct enc_config *config = sandbox->config;
     json_t *host = host_config(config);
     json_t *body = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:o,"
-                             " s:{s:s, s:s, s:s, s:s}}",
+                             " s:s, s:{s:s, s:s, s:s, s:s}}",
                              "Image",
                              config->image,
                              "User",
@@ -186,6 +186,8 @@ json_t *enc_box_body(struct enc_box *box) {
                              !config->network_enabled,
                              "HostConfig",
                              host,
+                             "StopSignal", /* an engine that stops waits for others only */
+                             "SIGKILL",
                              "Labels",
                              ENC_LABEL_OWNER,
                              sandbox->host->owner,
