@@ -176,6 +176,7 @@ static void on_created(void *data, json_t *reply, const struct enclave_error *er
         enc_box_fail(box, err);
         return;
     }
+    enc_left_try(box->host);
     box->stage = "attach to the container";
     box->stream = enc_docker_attach(box->host->docker,
                                     box->id,
@@ -242,13 +243,25 @@ static void gone(struct enc_box *box) {
     enc_list_remove(&box->in_host);
     enc_timer_stop(box->host->base.loop, &box->timer);
     enc_docker_cancel(box->call);
-    enc_stream_close(box->stream);
+    enc_stream_close(box->stream); /* one whose engine closes was not destroyed */
     if (box->link && box->link->close)
         box->link->close(box);
     enc_buf_free(&box->said);
     free(box);
     sandbox->driver_state = NULL;
     enc_sandbox_gone(sandbox);
+}
+
+/* Not known by an id: a create that failed half way may still have made it. */
+static const char *name_of(const struct enc_box *box) {
+    return box->id[0] ? box->id : box->sandbox->id;
+}
+
+/* It goes, and its container may be there still. */
+static void leave(struct enc_box *box) {
+    if (box->sandbox->config->remove_on_exit)
+        enc_left_add(box->host, name_of(box));
+    gone(box);
 }
 
 static void on_removal_timer(struct enc_timer *timer) {
@@ -276,7 +289,7 @@ static void on_removed(void *data, json_t *reply, const struct enclave_error *er
                 "sandbox %s could not be removed: %s",
                 box->sandbox->id,
                 err->message);
-        gone(box);
+        leave(box);
         return;
     }
     box->timer.fire = on_removal_timer;
@@ -291,8 +304,7 @@ static void remove_box(struct enc_box *box) {
     enc_deadline soon = enc_deadline_in(ENC_NS_PER_S);
     if (to.deadline < soon)
         to.deadline = soon;
-    /* Not known by an id: a create that failed half way may still have made it. */
-    const char *id = box->id[0] ? box->id : box->sandbox->id;
+    const char *id = name_of(box);
     box->call = box->sandbox->config->remove_on_exit
                     ? enc_docker_container_remove(docker, id, true, to, &err)
                     : enc_docker_container_kill(docker, id, "KILL", to, &err);
@@ -312,9 +324,9 @@ static void on_lost_create(struct enc_timer *timer) {
     struct enc_box *box = ENC_CONTAINER_OF(timer, struct enc_box, timer);
     enc_log(box->host->base.log,
             ENC_LOG_WARN,
-            "Docker did not say whether it created sandbox %s; if so, the next start sweeps it",
+            "Docker did not say whether it created sandbox %s",
             box->sandbox->id);
-    gone(box);
+    leave(box);
 }
 
 static void docker_destroy(struct enc_sandbox *sandbox) {
@@ -328,6 +340,8 @@ static void docker_destroy(struct enc_sandbox *sandbox) {
     enc_timer_stop(box->host->base.loop, &box->timer);
     enc_stream_close(box->stream);
     box->stream = NULL;
+    if (box->link && box->link->close)
+        box->link->close(box);
     if (box->creating) { /* it cannot be taken back: its answer leads to the removal */
         box->timer.fire = on_lost_create;
         enc_timer_start(box->host->base.loop, &box->timer, box->give_up);
@@ -348,6 +362,7 @@ static void docker_close(struct enc_host *base) {
     struct enc_docker_host *host = enc_docker_host_of(base);
     while (!enc_list_empty(&host->boxes))
         gone(ENC_CONTAINER_OF(host->boxes.next, struct enc_box, in_host));
+    json_decref(host->left);
     enc_docker_free(host->docker);
     free(host);
 }

@@ -23,6 +23,8 @@ struct enc_docker_host {
     bool agent_fits;       /* it can */
     bool no_socket;        /* folders of this host cannot be mounted there */
     struct enc_list boxes; /* in_host */
+    json_t *left;          /* ids that are still to be removed */
+    struct enc_docker_call *leaving;
 };
 
 struct enc_box;
@@ -36,7 +38,7 @@ struct enc_box_link {
     void (*started)(struct enc_box *box);
     /* What the container's first process wrote. False: the box may be gone. */
     bool (*feed)(struct enc_box *box, int stream, const char *bytes, size_t len);
-    /* The box goes; may be NULL. */
+    /* The box goes: no event comes after this. More than once; may be NULL. */
     void (*close)(struct enc_box *box);
 };
 
@@ -71,6 +73,11 @@ void enc_box_fail(struct enc_box *box, const struct enclave_error *err);
 
 /* driver_docker_body.c: the body of the create call; a new object, NULL: no memory. */
 json_t *enc_box_body(struct enc_box *box);
+
+/* driver_docker_left.c: remembers a container, by id or name; tries again to remove what is
+ * remembered. */
+void enc_left_add(struct enc_docker_host *host, const char *id);
+void enc_left_try(struct enc_docker_host *host);
 
 /* driver_docker_prepare.c */
 struct enc_prepare *enc_docker_prepare(struct enc_host *host,
