@@ -140,7 +140,7 @@ function definitions.tool(definition, path)
     parameters = parameters,
     validate = schema.compile(parameters),
     config = definition.config,
-    validate_config = schema.compile(definition.config or { type = "object" }),
+    validate_config = schema.compile(definition.config or { type = "object" }, "config"),
     sandbox_types = set_of(definition.sandbox_types),
     warm = definition.warm or {},
     secrets = definition.secrets or {},

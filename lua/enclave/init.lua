@@ -50,6 +50,27 @@ function enclave.now()
   return core.now()
 end
 
+---The tools that a sandbox of this type offers, as the API of a model wants them described.
+---@param format "openai"|"anthropic"
+---@param options? { tools?: string[], tools_config?: table, sandbox_type?: string }
+---@return table[]|nil
+---@return enclave.Error? err a file with a tool is not right, or there is no such tool
+function enclave.schemas(format, options)
+  local op = "schemas"
+  errors.check(op, "format", format, "string")
+  errors.check_options(op, options, { tools = "table", tools_config = "table",
+    sandbox_type = "string" })
+  options = options or {}
+  local known, err = require("enclave.registry").new({ tools = options.tools })
+  if not known then
+    return nil, err
+  end
+  local tools
+  tools, err = require("enclave.toolset").new(known, options.sandbox_type or "docker",
+    options.tools_config, op)
+  return tools and require("enclave.schemas").list(tools:list(), format, op), err
+end
+
 ---Makes an error object, as tools and hooks return it.
 ---@param code string
 ---@param message string

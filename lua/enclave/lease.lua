@@ -30,6 +30,15 @@ function lease.new(manager, entry, sandbox, tool_name)
   } }, Lease)
 end
 
+---One that belongs to no pool: it is removed at the end, and no hooks run.
+---@param sandbox enclave.Sandbox
+---@return enclave.Lease
+function lease.own(sandbox)
+  return setmetatable({ sandbox = sandbox }, { __index = Lease, __close = function(self)
+    self:retire()
+  end })
+end
+
 ---Runs the on_borrow hooks; one that fails retires the sandbox.
 ---@return true|nil
 ---@return enclave.Error? err
@@ -43,7 +52,7 @@ function Lease:borrow()
 end
 
 ---The sandbox must not be used again.
----@param reason string
+---@param reason? string
 function Lease:retire(reason)
   local sandbox = self.sandbox
   self.sandbox = nil

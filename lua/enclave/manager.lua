@@ -24,6 +24,7 @@ local manager = {}
 ---@field driver_options? table for sandbox types other than "docker"
 ---@field tools? string[] files or folders with tools, besides the built-in ones
 ---@field hooks? string[] files or folders with hooks
+---@field secrets? table<string, string> for tools that declare them; default: the environment
 ---@field log_level? "debug"|"info"|"warn"|"error"|"off"
 ---@field on_log? fun(level: string, line: string)
 ---@field reload_interval? number seconds between looks at the plugin files; default 1
@@ -31,7 +32,7 @@ local manager = {}
 
 local known = {
   docker_host = "string", driver_options = "table", tools = "table", hooks = "table",
-  log_level = "string", on_log = "function", reload_interval = "number",
+  secrets = "table", log_level = "string", on_log = "function", reload_interval = "number",
   cleanup_interval = "number",
 }
 local levels = { debug = true, info = true, warn = true, error = true, off = true }
@@ -41,6 +42,11 @@ local function check(options, op)
   for _, list in ipairs({ "tools", "hooks" }) do
     for i, path in ipairs(options[list] or {}) do
       errors.check(op, ("%s[%d]"):format(list, i), path, "string")
+    end
+  end
+  for name, value in pairs(options.secrets or {}) do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      errors.throw(op, ("secrets.%s: expected a string"):format(tostring(name)))
     end
   end
   if options.log_level and not levels[options.log_level] then
@@ -64,7 +70,7 @@ function manager.new(options)
   end
   local known_plugins
   known_plugins, err = registry.new({ tools = options.tools, hooks = options.hooks,
-    interval = options.reload_interval })
+    interval = options.reload_interval, secrets = options.secrets })
   if not known_plugins then
     return nil, err
   end

@@ -8,7 +8,7 @@ local sandbox_methods = require "enclave.sandbox"
 local toolset = require "enclave.toolset"
 
 local own = { sandbox_type = "string", docker_host = "string", driver_options = "table",
-  tools = "table", progress = "function" }
+  tools = "table", secrets = "table", progress = "function" }
 
 local function checked_own(options, op)
   local mine, config = {}, {}
@@ -24,7 +24,8 @@ local function checked_own(options, op)
 end
 
 ---A sandbox of one's own, removed when it is closed: all fields of a sandbox config, with
----tools_config, and sandbox_type, docker_host, tools (files or folders), progress. Hooks do not
+---tools_config, and sandbox_type, docker_host, tools (files or folders), secrets,
+---progress. Hooks do not
 ---run for it. Waits until it is up.
 ---@param options? table
 ---@return enclave.Sandbox|nil
@@ -38,7 +39,7 @@ return function(options)
   if not name then
     return nil, driver_options
   end
-  local known, err = registry.new({ tools = mine.tools })
+  local known, err = registry.new({ tools = mine.tools, secrets = mine.secrets })
   if not known then
     return nil, err
   end
@@ -47,16 +48,13 @@ return function(options)
   if not tools then
     return nil, err
   end
-  sandbox, err = core.sandbox(name, driver_options, tools:core_config(config), mine.progress)
+  local function create(progress)
+    return core.sandbox(name, driver_options, tools:core_config(config), progress)
+  end
+  sandbox, err = create(mine.progress)
   if not sandbox then
     return nil, err
   end
-  sandbox_methods.bind(sandbox, { execute = function(box, tool_name, parameters)
-    local call, problem = execute.prepare(tools, tool_name, parameters, "execute_tool")
-    if not call then
-      return nil, problem
-    end
-    return execute.run(box, call, { sandbox_type = sandbox_type }, 0)
-  end })
+  sandbox_methods.bind(sandbox, { execute = execute.alone(tools, create) })
   return sandbox
 end

@@ -40,6 +40,18 @@ local function again(entry, options, op)
     entry.options.pool_size), op)
 end
 
+-- A borrowed sandbox, its on_borrow hooks done.
+local function borrow(self, entry, timeout, tool_name)
+  local sandbox, err = entry.pool:acquire(timeout)
+  if not sandbox then
+    return nil, err
+  end
+  local held = lease.new(self, entry, sandbox, tool_name)
+  local fine
+  fine, err = held:borrow()
+  return fine and held or nil, err
+end
+
 local Entry = {}
 Entry.__index = Entry
 
@@ -49,6 +61,14 @@ function Entry:ids()
     ids[i] = facts.id
   end
   return ids
+end
+
+-- What tools find around them.
+local function host_of(self, entry)
+  return { tools = entry.tools, sandbox_type = entry.sandbox_type, pool = entry.name,
+    borrow = function(timeout)
+      return borrow(self, entry, timeout)
+    end }
 end
 
 -- The core's pool for these options; not filled yet.
@@ -63,7 +83,9 @@ local function new_entry(self, options, op)
     return nil, err
   end
   local entry = setmetatable({ name = options.name, options = options, tools = tools,
-    executor = self:executor(tools), sandbox_type = options.sandbox_type, warming = true }, Entry)
+    sandbox_type = options.sandbox_type, warming = true }, Entry)
+  entry.host = host_of(self, entry)
+  entry.executor = execute.runner(entry.host)
   entry.pool, err = core.pool(driver_name, driver_options, tools:core_config(config),
     pool_options.core(options), pool_hooks(self, entry))
   if not entry.pool then
@@ -145,6 +167,10 @@ local function find_pool(self, name, op)
     .. ' "%s", … } first'):format(name, name), op)
 end
 
+---@class enclave.CallOptions: enclave.Listeners
+---@field timeout? number seconds to wait for a sandbox; nil: for ever, 0: not at all
+---@field pool? string default "default"
+
 ---Borrows a sandbox, runs a tool in it, gives it back. Waits.
 ---
 ---`timeout` bounds the wait for a sandbox: nil waits for ever, 0 does not wait. How long the
@@ -152,8 +178,7 @@ end
 ---`timeout` of the sandbox config. A tool that ran and failed is a result with status "error".
 ---@param tool_name string
 ---@param parameters? table
----@param options? number|{ timeout?: number, pool?: string } a number is the timeout; also
----on_stdout and on_stderr of enclave.OutputOptions
+---@param options? number|enclave.CallOptions a number is the timeout
 ---@return enclave.Result|nil
 ---@return enclave.Error? err invalid, not_found, timeout, exhausted, cancelled, lost, …
 function Pools:execute_tool_in_pool(tool_name, parameters, options)
@@ -162,7 +187,7 @@ function Pools:execute_tool_in_pool(tool_name, parameters, options)
     options = { timeout = options }
   end
   errors.check_options(op, options, { timeout = "number", pool = "string",
-    on_stdout = "function", on_stderr = "function" })
+    on_progress = "function", on_stdout = "function", on_stderr = "function" })
   options = options or {}
   local fine, err = errors.check_time(op, "timeout", options.timeout)
   if not fine then
@@ -178,19 +203,13 @@ function Pools:execute_tool_in_pool(tool_name, parameters, options)
     return nil, err
   end
   local started = core.now()
-  local sandbox
-  sandbox, err = entry.pool:acquire(options.timeout)
-  if not sandbox then
-    return nil, err
+  local held <close>, problem = borrow(self, entry, options.timeout, call.tool.name)
+  if not held then
+    return nil, problem
   end
-  local held <close> = lease.new(self, entry, sandbox, call.tool.name)
-  fine, err = held:borrow()
-  if not fine then
-    return nil, err
-  end
-  held.context.on_stdout, held.context.on_stderr = options.on_stdout, options.on_stderr
   local result
-  result, err = execute.run(sandbox, call, held.context, core.now() - started)
+  result, err = execute.run(held.sandbox, call, execute.listening(entry.host, options),
+    core.now() - started)
   if result then
     entry.pool:ran(result.execution_time)
   elseif err.code == "lost" then

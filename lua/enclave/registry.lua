@@ -118,13 +118,13 @@ local function refresh(self)
   self.said, self.scanning = said, false
 end
 
----@param options? { tools?: string[], hooks?: string[], interval?: number }
+---@param options? { tools?: string[], hooks?: string[], interval?: number, secrets?: table }
 ---@return enclave.Registry|nil
 ---@return enclave.Error? err names every file that is not right
 function registry.new(options)
   options = options or {}
   local self = setmetatable({
-    files = {}, order = {}, overrides = {}, said = {},
+    files = {}, order = {}, overrides = {}, said = {}, secrets = options.secrets or {},
     interval = options.interval or 1,
     checked = core.now(),
     entries = search_path.entries(options.tools, options.hooks, function(line)
@@ -152,6 +152,12 @@ function Registry:tool(name)
   return nil, errors.new("not_found", ("there is no tool %s%s; known: %s"):format(
     errors.show(name):gsub("^string ", ""), near and (' (did you mean "%s"?)'):format(near)
     or "", table.concat(names, ", ")), "tool")
+end
+
+---@param name string of a secret that a tool declared
+---@return string|nil # from the options, else from the environment of this program
+function Registry:secret(name)
+  return self.secrets[name] or os.getenv(name)
 end
 
 ---@return enclave.Tool[] # by name

@@ -11,7 +11,8 @@ local sandbox = {}
 ---@class enclave.SandboxContext
 ---@field work_folder? string
 ---@field in_use? table<string, boolean>
----@field execute? fun(sandbox: enclave.Sandbox, tool: string, parameters?: table)
+---@field redactors? table<enclave.Redactor, integer> of the tool calls that run in it
+---@field execute? fun(sandbox: enclave.Sandbox, tool: string, parameters?: table, options?: table)
 
 ---@type table<enclave.Sandbox, enclave.SandboxContext>
 local contexts = setmetatable({}, { __mode = "k" })
@@ -30,6 +31,20 @@ local function context_of(box)
     contexts[box] = context
   end
   return context
+end
+
+---What runs in this sandbox shows no secrets from now on, until the value is closed.
+---@param box enclave.Sandbox
+---@param redactor enclave.Redactor
+---@return any # to be closed
+function sandbox.redact(box, redactor)
+  local context = context_of(box)
+  local active = context.redactors or {}
+  context.redactors = active
+  active[redactor] = (active[redactor] or 0) + 1
+  return setmetatable({}, { __close = function()
+    active[redactor] = active[redactor] > 1 and active[redactor] - 1 or nil
+  end })
 end
 
 local function work_folder_of(box)
@@ -70,6 +85,28 @@ local function prepare(op, box, spec)
   return exec, err, release
 end
 
+-- Both streams of a run, whole or piece by piece, without the secrets.
+local function run_redacted(box, exec, active)
+  local redactors, ends = {}, {}
+  for redactor in pairs(active) do
+    redactors[#redactors + 1] = redactor
+    for _, name in ipairs({ "on_stdout", "on_stderr" }) do
+      if exec[name] then
+        exec[name] = redactor:stream(exec[name])
+        table.insert(ends, 1, exec[name]) -- the outermost first
+      end
+    end
+  end
+  local run, err = box:exec(exec)
+  for _, finish in ipairs(ends) do
+    finish()
+  end
+  for _, redactor in ipairs(run and redactors or {}) do
+    run.stdout, run.stderr = redactor:text(run.stdout), redactor:text(run.stderr)
+  end
+  return run, err
+end
+
 ---@class enclave.RunOptions
 ---@field interpreter? string "python3", "sh", "bash", "node", …: needs code or file
 ---@field code? string
@@ -99,6 +136,10 @@ function core.Sandbox:run(spec)
     return nil, err
   end
   local _ <close> = setmetatable({}, { __close = release })
+  local active = contexts[self].redactors
+  if active and next(active) then
+    return run_redacted(self, exec, active)
+  end
   return self:exec(exec)
 end
 
@@ -126,7 +167,7 @@ function core.Sandbox:stream(spec)
     release()
     return nil, err
   end
-  local reader = stream.new(run, release)
+  local reader = stream.new(run, release, contexts[self].redactors)
   return reader, nil, nil, reader
 end
 
@@ -134,10 +175,12 @@ end
 ---tools. Waits.
 ---@param tool string
 ---@param parameters? table
----@param options? enclave.OutputOptions
+---@param options? enclave.Listeners
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
 function core.Sandbox:execute_tool(tool, parameters, options)
+  errors.check_options("execute_tool", options, { on_progress = "function",
+    on_stdout = "function", on_stderr = "function" })
   local context = contexts[self]
   if not (context and context.execute) then
     return nil, errors.new("invalid", "this sandbox was made without tools", "execute_tool")

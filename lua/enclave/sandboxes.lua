@@ -40,16 +40,18 @@ function Sandboxes:create_sandbox(sandbox_type, config, options)
   if not tools then
     return nil, err
   end
+  local function create(progress)
+    return core.sandbox(driver_name, driver_options, tools:core_config(config), progress)
+  end
   local sandbox
-  sandbox, err = core.sandbox(driver_name, driver_options, tools:core_config(config),
-    options and options.progress)
+  sandbox, err = create(options and options.progress)
   if not sandbox then
     return nil, err
   end
   local entry = { sandbox = sandbox, tools = tools, tools_config = config and config.tools_config,
     context = { sandbox_type = sandbox_type, reuse = "keep" },
     first_facts = sandbox:describe() or { id = sandbox.id, config = {}, metadata = {} } }
-  sandbox_methods.bind(sandbox, { execute = self:executor(tools) })
+  sandbox_methods.bind(sandbox, { execute = execute.alone(tools, create) })
   local fine
   fine, err = hooks.run(self.registry:hooks("on_create"), "on_create", sandbox, entry.context)
   if not fine or self.closed then
@@ -193,7 +195,7 @@ end
 ---@param id string
 ---@param tool_name string
 ---@param parameters? table
----@param options? enclave.OutputOptions
+---@param options? enclave.Listeners
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
 function Sandboxes:execute_tool(id, tool_name, parameters, options)
@@ -202,22 +204,6 @@ function Sandboxes:execute_tool(id, tool_name, parameters, options)
     return nil, err
   end
   return entry.sandbox:execute_tool(tool_name, parameters, options)
-end
-
----The function by which a sandbox with these tools runs one of them.
----@param tools enclave.Toolset
----@return function # (sandbox, tool_name, parameters, options)
-function Sandboxes:executor(tools)
-  return function(sandbox, tool_name, parameters, options)
-    errors.check_options("execute_tool", options, { on_stdout = "function",
-      on_stderr = "function" })
-    local call, err = execute.prepare(tools, tool_name, parameters, "execute_tool")
-    if not call then
-      return nil, err
-    end
-    return execute.run(sandbox, call, { sandbox_type = tools.sandbox_type, manager = self,
-      on_stdout = options and options.on_stdout, on_stderr = options and options.on_stderr }, 0)
-  end
 end
 
 ---@param id string

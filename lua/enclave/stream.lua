@@ -7,11 +7,32 @@ Stream.__index = Stream
 
 local stream = {}
 
+-- Output goes through the redactors before it is read.
+local function filter(self, redactors)
+  self.pieces, self.filters = {}, {}
+  for _, name in ipairs({ "stdout", "stderr" }) do
+    local write = function(bytes)
+      table.insert(self.pieces, { name, bytes })
+    end
+    local ends = {}
+    for redactor in pairs(redactors) do
+      write = redactor:stream(write)
+      table.insert(ends, 1, write)
+    end
+    self.filters[name] = { write = write, ends = ends }
+  end
+end
+
 ---@param run enclave.Run
 ---@param on_end fun() called once, when the run has ended or was given up
+---@param redactors? table<enclave.Redactor, any>
 ---@return enclave.Stream
-function stream.new(run, on_end)
-  return setmetatable({ run = run, on_end = on_end }, Stream)
+function stream.new(run, on_end, redactors)
+  local self = setmetatable({ run = run, on_end = on_end }, Stream)
+  if redactors and next(redactors) then
+    filter(self, redactors)
+  end
+  return self
 end
 
 local function finish(self)
@@ -22,11 +43,34 @@ local function finish(self)
   end
 end
 
+-- The next piece of a filtered stream; what filters still hold comes at the end.
+local function read_filtered(self)
+  while #self.pieces == 0 and not self.drained do
+    local name, bytes = self.run:read()
+    if name then
+      self.filters[name].write(bytes)
+    else
+      self.drained = true
+      for _, of_stream in pairs(self.filters) do
+        for _, flush in ipairs(of_stream.ends) do
+          flush()
+        end
+      end
+    end
+  end
+  return table.unpack(table.remove(self.pieces, 1) or {}, 1, 2)
+end
+
 ---The next piece: "stdout" or "stderr", and the bytes; nil at the end. Waits.
 ---@return "stdout"|"stderr"|nil
 ---@return string?
 function Stream:read()
-  local name, bytes = self.run:read()
+  local name, bytes
+  if self.filters then
+    name, bytes = read_filtered(self)
+  else
+    name, bytes = self.run:read()
+  end
   if not name then
     self.ended = true
   end

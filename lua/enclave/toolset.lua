@@ -2,6 +2,7 @@
 -- every tool that fits the sandbox type.
 local errors = require "enclave.errors"
 local json = require "enclave.json"
+local schemas = require "enclave.schemas"
 local suggest = require "enclave.suggest"
 
 ---@class enclave.Toolset
@@ -13,11 +14,26 @@ Toolset.__index = Toolset
 
 local toolset = {}
 
+-- Every tool knows `enabled`: false leaves it out.
+local function without_enabled(name, config, op)
+  errors.check(op, ("config.tools_config.%s.enabled"):format(name), config.enabled, "boolean")
+  local rest = {}
+  for key, value in pairs(config) do
+    rest[key] = key ~= "enabled" and value or nil
+  end
+  return config.enabled and rest
+end
+
 -- A list of names or a map of configurations, as a map.
 local function normalise(given, op)
   local configs = {}
   for key, value in pairs(given) do
-    if type(key) == "number" and type(value) == "string" then
+    if type(value) == "table" and value.enabled ~= nil then
+      value = without_enabled(key, value, op)
+    end
+    if value == false then
+      goto continue
+    elseif type(key) == "number" and type(value) == "string" then
       configs[value] = {}
     elseif type(key) == "string" and (type(value) == "table" or value == true
       or value == json.null) then
@@ -29,6 +45,7 @@ local function normalise(given, op)
       errors.throw(op, ("config.tools_config: expected names of tools, got %s"):format(
         errors.show(value)))
     end
+    ::continue::
   end
   return configs
 end
@@ -36,6 +53,21 @@ end
 local function fits(tool, sandbox_type)
   -- The in-memory driver stands in for any other.
   return not tool.sandbox_types or tool.sandbox_types[sandbox_type] or sandbox_type == "fake"
+end
+
+-- The tool's entry in tools_config with its defaults; the tool's file may have changed since.
+local function config_of(self, tool, given)
+  local config = self.checked[tool]
+  if not config then
+    local problem
+    config, problem = tool.validate_config(given or {})
+    if not config then
+      return nil, errors.new("invalid", ("config.tools_config.%s%s"):format(tool.name,
+        (problem:gsub("^config", ""))), "tool")
+    end
+    self.checked[tool] = config
+  end
+  return config
 end
 
 ---@param registry enclave.Registry
@@ -46,7 +78,8 @@ end
 ---@return enclave.Error? err
 function toolset.new(registry, sandbox_type, tools_config, op)
   errors.check(op, "config.tools_config", tools_config, "table|nil")
-  local self = setmetatable({ registry = registry, sandbox_type = sandbox_type }, Toolset)
+  local self = setmetatable({ registry = registry, sandbox_type = sandbox_type,
+    checked = setmetatable({}, { __mode = "k" }) }, Toolset)
   if tools_config == nil then
     return self
   end
@@ -59,6 +92,10 @@ function toolset.new(registry, sandbox_type, tools_config, op)
       return nil, errors.new("invalid", ("config.tools_config.%s: does not run in sandboxes of"
         .. " type %s; expected %s"):format(name, errors.show(sandbox_type),
         table.concat(suggest.names(tool.sandbox_types), ", ")), op)
+    end
+    local config, problem = config_of(self, tool, self.configs[name])
+    if not config then
+      return nil, errors.new("invalid", problem.message, op)
     end
   end
   return self
@@ -77,15 +114,17 @@ function Toolset:list()
 end
 
 ---@param name string
+---@param unlisted? boolean also one that is not offered
 ---@return enclave.Tool|nil
 ---@return table|enclave.Error config of the tool, or err
-function Toolset:find(name)
+function Toolset:find(name, unlisted)
   local tool, err = self.registry:tool(name)
   if not tool then
     return nil, err
   end
-  local config = not self.configs and {} or self.configs[name]
-  if not config or not fits(tool, self.sandbox_type) then
+  local given = self.configs and self.configs[name]
+  local offered = unlisted or not self.configs or given
+  if not offered or not fits(tool, self.sandbox_type) then
     local names = {}
     for i, other in ipairs(self:list()) do
       names[i] = other.name
@@ -93,7 +132,9 @@ function Toolset:find(name)
     return nil, errors.new("not_found", ("the tool %s is not offered here; offered: %s"):format(
       name, #names > 0 and table.concat(names, ", ") or "none"), "tool")
   end
-  return tool, config
+  local config
+  config, err = config_of(self, tool, given)
+  return config and tool, config or err
 end
 
 ---@return string[] # interpreters that the tools want kept warm
@@ -114,8 +155,7 @@ end
 function Toolset:schemas()
   local map = {}
   for _, tool in ipairs(self:list()) do
-    map[tool.name] = { type = "function", ["function"] = { name = tool.name,
-      description = tool.description, parameters = tool.parameters } }
+    map[tool.name] = schemas.formats.openai(tool)
   end
   return map
 end

@@ -1,4 +1,5 @@
 -- enclave-lua tools: which tools there are, and the check of a tool file.
+local check = require "enclave.check"
 local console = require "enclave.cli.console"
 local json = require "enclave.json"
 local registry = require "enclave.registry"
@@ -12,41 +13,21 @@ local tools = {
   options = {
     { "--tools", "PATH", "File or folder with more tools.", many = true },
     { "--sandbox-type", "TYPE", "Only those for this kind of sandbox.", default = "docker" },
+    { "--check", "FILE", "Explain what is wrong with the file of a tool or hook.", many = true },
     { "--json", nil, "As JSON, in the form that language models take." },
   },
   examples = {
     { "enclave-lua tools --tools ./tools", "with those of a folder" },
+    { "enclave-lua tools --check my_tool.lua", "what is wrong with it, if anything" },
     { "enclave-lua tools --json", "their names, descriptions and JSON Schemas" },
   },
 }
 
--- The check of a plugin file is a module of its own; without it there is no such option.
-local has_check, check = pcall(require, "enclave.check")
-if has_check then
-  table.insert(tools.options, { "--check", "FILE", "Check a tool or hook file instead.",
-    many = true })
-  table.insert(tools.examples, { "enclave-lua tools --check my_tool.lua",
-    "what is wrong with it, if anything" })
-end
-
-local function check_files(files)
-  local code = 0
-  for _, path in ipairs(files) do
-    local problems = check.file(path)
-    for _, problem in ipairs(problems) do
-      io.stderr:write(problem, "\n")
-      code = 1
-    end
-    if #problems == 0 then
-      io.stdout:write(path, ": ok\n")
-    end
-  end
-  return code
-end
-
 function tools.run(args)
-  if args.check and #args.check > 0 then
-    return check_files(args.check)
+  if #args.check > 0 then
+    return check.run(args.check, function(line)
+      io.stdout:write(line, "\n")
+    end) and 0 or 1
   end
   local known = assert(registry.new({ tools = args.tools }))
   local offered = assert(toolset.new(known, args.sandbox_type, nil, "tools"))
