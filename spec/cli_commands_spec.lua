@@ -208,7 +208,7 @@ describe("enclave-lua tools", function()
     local out, err, code = run("tools --tools " .. quote(folder.path))
     folder:remove()
     assert.same({ "", 1 }, { out, code })
-    assert.matches("bad%.lua: execute: missing", err)
+    assert.matches("bad%.lua:1: execute: missing", err)
   end)
 end)
 
