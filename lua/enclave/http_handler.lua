@@ -77,21 +77,26 @@ local function respond(self, request)
     return from_error(query)
   end
   local method = request.method == "HEAD" and "GET" or request.method
-  local handler, values = self.routes:find(method, path)
-  if not handler and values then
+  local route, values = self.routes:find(method, path)
+  if not route and values then
     if more and method == "OPTIONS" then
       return http_cors.preflight(more, values)
     end
     return failure(405, "invalid", ("%s is not allowed here; allowed: %s"):format(
       errors.show(request.method), values), { Allow = values })
-  elseif not handler then
+  elseif not route then
     return failure(404, "not_found", "there is no such path")
   end
   for name, value in pairs(values or {}) do
     request[name] = value
   end
   request.query, request.path = query, path
-  return call(self, request, handler)
+  if method == "GET" or route.info.runs_tool then
+    return call(self, request, route.handler)
+  end
+  local status, body, headers = call(self, request, route.handler)
+  self.known = nil -- statistics that were kept for a while
+  return status, body, headers
 end
 
 ---@param self enclave.Server

@@ -45,6 +45,9 @@ local function as_utf8(text)
 end
 
 local function quote(text)
+  if not text:find('[%c"\\\127-\255]') then
+    return '"' .. text .. '"'
+  end
   -- lua-cjson escapes each slash, which is allowed and ugly.
   return (cjson.encode(as_utf8(text)):gsub("\\/", "/"))
 end

@@ -13,7 +13,7 @@ local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
 ---@field query? table<string, table> name -> JSON Schema; required = true is taken out of it
 ---@field body? table content type -> JSON Schema
 ---@field reply? table content type -> JSON Schema; default: any JSON
----@field fails? integer[] statuses
+---@field runs_tool? boolean it changes no number of sandboxes
 
 ---@class enclave.Route
 ---@field method string
@@ -173,7 +173,7 @@ end
 ---A path without placeholders goes before one with. A slash at the end changes nothing.
 ---@param method string
 ---@param parts string[] of the path
----@return fun(request: enclave.Request, server: enclave.Server)|nil handler
+---@return enclave.Route|nil
 ---@return table<string, string>|string|nil values of the path; the allowed methods when only
 ---the method is wrong; nil when there is no such path
 function Routes:find(method, parts)
@@ -185,7 +185,7 @@ function Routes:find(method, parts)
   local same = self.literal["/" .. table.concat(parts, "/")]
   local methods = same and same.count == count and same.methods or {} -- %2F is no slash
   if methods[method] then
-    return methods[method].handler
+    return methods[method]
   end
   local allowed, seen = {}, {}
   local function allow(name)
@@ -197,7 +197,7 @@ function Routes:find(method, parts)
   for _, route in ipairs(self.patterns[count] or {}) do
     local values = fits(route, parts)
     if values and route.method == method then
-      return route.handler, values
+      return route, values
     elseif values then
       allow(route.method)
     end

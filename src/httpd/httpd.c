@@ -11,6 +11,11 @@
 
 #define LONGEST_WAIT (60 * ENC_NS_PER_S)
 
+/* What a connection may have above max_header: the tables of its headers, the head of the
+ * answer, and a head that is too large to be answered with JSON. libmicrohttpd touches all of
+ * it, so this and max_header are what an idle connection costs. */
+#define HEAD_SLACK 4096
+
 static void run(struct enc_httpd *httpd) {
     MHD_UNSIGNED_LONG_LONG ms;
     uint64_t wait = LONGEST_WAIT;
@@ -80,7 +85,7 @@ static int start(struct enc_httpd *httpd, int fd, const struct enc_httpd_options
                                      MHD_OPTION_CONNECTION_TIMEOUT,
                                      options->idle_seconds,
                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                     2 * options->max_header, /* see httpd.h */
+                                     options->max_header + HEAD_SLACK,
                                      MHD_OPTION_ARRAY,
                                      secure,
                                      MHD_OPTION_END);

@@ -4,8 +4,8 @@
  * no routes, reads no JSON and decodes nothing of the address.
  *
  * What libmicrohttpd answers by itself is HTML: a request line or head that is no HTTP, a
- * missing Host (400), a head of more than twice max_header (431, 414), an unknown HTTP
- * version (505). All else is JSON. */
+ * missing Host (400), a head that is more than 4 KiB above max_header (431, 414, 413), an
+ * unknown HTTP version (505), both a length and chunks. All else is JSON. */
 #ifndef ENC_HTTPD_H
 #define ENC_HTTPD_H
 

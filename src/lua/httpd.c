@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "args.h"
 #include "lua_httpd.h"
@@ -122,6 +123,16 @@ struct settings {
     bool handler, open_options;
 };
 
+/* Descriptors for so many connections, as far as the host allows. */
+static void allow_connections(rlim_t count) {
+    struct rlimit limit;
+    rlim_t want = count + 1024;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= want)
+        return;
+    limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* core.httpd(options) */
 static int httpd(lua_State *L) {
     static const char op[] = "httpd";
@@ -145,7 +156,7 @@ static int httpd(lua_State *L) {
                          .max_connections = 4096,
                          .idle_timeout = 60,
                          .max_body = 64 << 20,
-                         .max_header = 16 << 10};
+                         .max_header = 12 << 10};
     lua_settop(L, 1);
     if (l_read_fields(L, 1, op, fields, &s, &err) || !l_engine(core, &err))
         return l_fail(L, &err);
@@ -170,6 +181,7 @@ static int httpd(lua_State *L) {
     lua_getfield(L, 1, "handler");
     server->handler = luaL_ref(L, LUA_REGISTRYINDEX);
     l_canary(L, core);
+    allow_connections((rlim_t)s.max_connections);
     struct enc_httpd_options options = {.host = s.host,
                                         .port = (unsigned)s.port,
                                         .api_key = s.api_key,

@@ -78,6 +78,6 @@ return {
         options.on_stdout, options.on_stderr = output.on_stdout, output.on_stderr
         return server.manager:execute_tool_in_pool(name, parameters, options)
       end)
-    end },
+    end, { runs_tool = true } },
   },
 }

@@ -93,7 +93,7 @@ return {
   name = "sandbox", api = 1,
   routes = {
     { "POST", "/sandbox/create", create },
-    { "POST", "/sandbox/tool/execute", execute },
+    { "POST", "/sandbox/tool/execute", execute, { runs_tool = true } },
     { "GET", "/sandboxes", function(request, server)
       local list, err = server.manager:list_sandboxes(request.query.status)
       return list and json.array(list), err
