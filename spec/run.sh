@@ -20,7 +20,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES lua-busted lua-check \
-  libcmocka-dev clang-format python3 openssl mandoc man-db zsh fish
+  libcmocka-dev clang-format python3 openssl mandoc man-db zsh fish lintian dpkg-dev file
 build "$top/build" -DENCLAVE_TESTS=ON
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)

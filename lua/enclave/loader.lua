@@ -30,6 +30,10 @@ local function environment()
 end
 
 local function read(path)
+  local inside = core.bundled(path)
+  if inside then
+    return inside
+  end
   local file, problem = io.open(path, "rb")
   if not file then
     return nil, (problem:gsub("^" .. path:gsub("%p", "%%%0") .. ": ", ""))

@@ -342,6 +342,11 @@ function core.terminal(descriptor) end
 ---@return enclave.Error? err
 function core.scandir(path) end
 
+---The text of a Lua file that the program carries ("bundle:/enclave/init.lua").
+---@param path string
+---@return string|nil
+function core.bundled(path) end
+
 ---@param path string
 ---@return { type: string, size: integer, mtime: number }|nil
 ---@return enclave.Error? err

@@ -17,8 +17,10 @@ int cli_report(lua_State *L, int status);
 /* Calls the function below nargs arguments as a task; its results stay. */
 int cli_call(lua_State *L, int nargs);
 
-/* paths.c: where the Lua files of Enclave are goes to the front of package.path. environment:
- * whether to look at it. */
+/* paths.c: where the Lua files of Enclave are goes to the front of package.path and is kept in
+ * the registry as CLI_FILES ("inside": the program carries them). environment: whether to look
+ * at it. */
+#define CLI_FILES "enclave.files"
 void cli_find_files(lua_State *L, bool environment);
 
 /* commands.c. Help is asked for: --help, -h, help. */
@@ -29,7 +31,7 @@ bool cli_is_command(lua_State *L, const char *word);
 int cli_command(lua_State *L, char **words);
 /* One line; and what is inside, for --version. */
 void cli_print_version(void);
-void cli_print_versions(void);
+void cli_print_versions(lua_State *L);
 
 /* repl.c */
 void cli_repl(lua_State *L);

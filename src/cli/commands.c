@@ -1,11 +1,15 @@
 /* Commands: which there are and what they do is written in Lua (enclave.cli); and --version. */
+#include <archive.h>
 #include <curl/curl.h>
 #include <jansson.h>
+#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
+#include "agent_volume.h"
+#include "bundle.h"
 #include "cli.h"
 
 bool cli_is_help(const char *word) {
@@ -58,9 +62,20 @@ void cli_print_version(void) {
     fflush(stdout);
 }
 
-void cli_print_versions(void) {
+void cli_print_versions(lua_State *L) {
+    size_t count = 0;
+    while (enc_bundle[count].name)
+        count++;
     cli_print_version();
-    printf(
-        "libuv %s, jansson %s, %s\n", uv_version_string(), jansson_version_str(), curl_version());
+    lua_getfield(L, LUA_REGISTRYINDEX, CLI_FILES);
+    printf("Lua files: %s; %zu are carried inside\n", lua_tostring(L, -1), count);
+    printf("agent: %s, %zu bytes\n", enc_agent_architecture(), enc_agent_volume_size());
+    printf("libuv %s, jansson %s, libarchive %s, libmicrohttpd %s\n%s\n",
+           uv_version_string(),
+           jansson_version_str(),
+           archive_version_string() + strlen("libarchive "),
+           MHD_get_version(),
+           curl_version());
     fflush(stdout);
+    lua_pop(L, 1);
 }

@@ -231,17 +231,18 @@ static void open_all(lua_State *L, char **argv, int argc, const struct options *
 static int run(lua_State *L, char **argv, int argc) {
     struct options o = read_options(argv);
     bool help = argv[1] && cli_is_help(argv[1]);
-    if (argv[1] && strcmp(argv[1], "--version") == 0) {
-        cli_print_versions();
-        return EXIT_SUCCESS;
-    }
-    if (o.error && !help) {
+    bool versions = argv[1] && strcmp(argv[1], "--version") == 0;
+    if (o.error && !help && !versions) {
         print_usage(o.bad);
         return EXIT_FAILURE;
     }
-    if (o.version && !help)
+    if (o.version)
         cli_print_version();
     open_all(L, argv, argc, &o);
+    if (versions) {
+        cli_print_versions(L);
+        return EXIT_SUCCESS;
+    }
     if (!o.no_env && run_init(L) != LUA_OK)
         return EXIT_FAILURE;
     if (help || (o.first == 1 && cli_is_command(L, argv[1])))

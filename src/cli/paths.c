@@ -1,9 +1,11 @@
-/* Where the Lua files are: next to the executable, in a build tree or installed. */
+/* Where the Lua files are: next to the executable, in a build tree or installed; else
+ * those that the program carries. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "cli.h"
 
 /* Pushes the folder if it holds the file, and gives true. */
@@ -17,7 +19,7 @@ static bool push_if(lua_State *L, const char *folder, const char *file) {
 }
 
 static bool find_near_executable(lua_State *L) {
-    static const char *const places[] = {"../lua", "../../lua", "../share/enclave/lua"};
+    static const char *const places[] = {"../lua", "../../lua", "../share/lua/5.4"};
     char exe[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (len <= 0)
@@ -36,16 +38,22 @@ static bool find_near_executable(lua_State *L) {
 
 void cli_find_files(lua_State *L, bool environment) {
     const char *given = environment ? getenv("ENCLAVE_LUA_PATH") : NULL;
-    if (given && *given) {
+    bool found = true;
+    if (given && *given)
         lua_pushstring(L, given);
-    } else if (!find_near_executable(L)) {
-        return;
+    else
+        found = find_near_executable(L);
+    enc_bundle_use(L, !found);
+    if (!found) {
+        lua_pushliteral(L, "inside");
+    } else {
+        const char *folder = lua_tostring(L, -1);
+        lua_getglobal(L, LUA_LOADLIBNAME);
+        lua_getfield(L, -1, "path");
+        const char *path = lua_tostring(L, -1);
+        lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, path ? path : "");
+        lua_setfield(L, -3, "path");
+        lua_pop(L, 2);
     }
-    const char *folder = lua_tostring(L, -1);
-    lua_getglobal(L, LUA_LOADLIBNAME);
-    lua_getfield(L, -1, "path");
-    const char *path = lua_tostring(L, -1);
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, path ? path : "");
-    lua_setfield(L, -3, "path");
-    lua_settop(L, 0);
+    lua_setfield(L, LUA_REGISTRYINDEX, CLI_FILES);
 }

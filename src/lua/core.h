@@ -39,10 +39,11 @@ struct l_core {
     struct enc_list servers;     /* struct l_server */
     struct enc_timer close_timer;
     enc_deadline close_by;
-    void *canary;            /* the newest one: see l_canary */
-    void (*on_close)(void);  /* of the host program */
-    struct l_budget *budget; /* of the code that runs outside of tasks; NULL: none */
-    int on_log;              /* registry reference of the Lua function, or LUA_NOREF */
+    void *canary;                     /* the newest one: see l_canary */
+    void (*on_close)(void);           /* of the host program */
+    struct l_budget *budget;          /* of the code that runs outside of tasks; NULL: none */
+    const struct enc_lua_file *files; /* of the host program, or NULL */
+    int on_log;                       /* registry reference of the Lua function, or LUA_NOREF */
 };
 
 /* The core behind a function of the module: its first upvalue. */

@@ -12,6 +12,14 @@
 
 ENC_LUA_API int luaopen_enclave_core(lua_State *L);
 
+/* Lua files inside the program, for require and for what lists tools and routes; name NULL ends
+ * the list, which stays. first: before the files of the host, else after them. May raise. */
+struct enc_lua_file {
+    const char *name; /* "enclave/init.lua" */
+    const char *text, *end;
+};
+void enc_lua_use_files(lua_State *L, const struct enc_lua_file *files, bool first);
+
 /* The engine that this state is to use, before its first use of one. The host program
  * keeps it: close the state (or call enc_lua_close) before freeing the engine. -1: the
  * state has an engine already. May raise a Lua error when out of memory. */

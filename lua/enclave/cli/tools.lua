@@ -12,8 +12,9 @@ local tools = {
   description = "Lists the tools: the built-in ones, those of $ENCLAVE_PATH, and of --tools.",
   options = {
     { "--tools", "PATH", "File or folder with more tools.", many = true },
+    { "--check", "FILE", "Check a tool or hook file instead: what is wrong, and what could be"
+      .. " better.", many = true },
     { "--sandbox-type", "TYPE", "Only those for this kind of sandbox.", default = "docker" },
-    { "--check", "FILE", "Explain what is wrong with the file of a tool or hook.", many = true },
     { "--json", nil, "As JSON, in the form that language models take." },
   },
   examples = {
@@ -23,11 +24,27 @@ local tools = {
   },
 }
 
+local function check_files(args)
+  local reports = json.array()
+  for i, path in ipairs(args.check) do
+    reports[i] = check.file(path)
+  end
+  if args.json then
+    io.stdout:write(json.encode(reports), "\n")
+  end
+  local code = 0
+  for _, report in ipairs(reports) do
+    code = report.ok and code or 1
+    if not args.json then
+      io.stdout:write(table.concat(check.lines(report), "\n"), "\n")
+    end
+  end
+  return code
+end
+
 function tools.run(args)
   if #args.check > 0 then
-    return check.run(args.check, function(line)
-      io.stdout:write(line, "\n")
-    end) and 0 or 1
+    return check_files(args)
   end
   local known = assert(registry.new({ tools = args.tools }))
   local offered = assert(toolset.new(known, args.sandbox_type, nil, "tools"))

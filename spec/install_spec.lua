@@ -1,0 +1,99 @@
+-- What is installed, and what is packed: it works where it lies, without the sources.
+local program = require "spec.program"
+local support = require "spec.support"
+
+local quote = program.quote
+local build = program.path:gsub("/[^/]*$", "")
+
+local function output_of(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read("a")
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+-- Nothing of the tree that the specs run in.
+local function clean(command)
+  return output_of(("cd / && env -u LUA_PATH -u LUA_CPATH -u ENCLAVE_LUA_PATH %s"):format(command))
+end
+
+describe("what is installed", function()
+  local folder, root
+
+  setup(function()
+    folder = support.folder()
+    root = folder.path .. "/opt/enclave"
+    local text, code = output_of(("cmake --install %s --prefix %s"):format(quote(build),
+      quote(root)))
+    assert.equal(0, code, text)
+  end)
+
+  teardown(function()
+    folder:remove()
+  end)
+
+  local function first(pattern)
+    return (output_of(("find %s -path %s"):format(quote(root), quote(pattern))):match("[^\n]+"))
+  end
+
+  it("is a program that finds its files", function()
+    local text, code = clean(root .. "/bin/enclave-lua --version")
+    assert.equal(0, code)
+    local files = "Lua files: " .. root .. "/bin/../share/lua/5.4"
+    assert.is_truthy(text:find(files, 1, true), text)
+    assert.matches("python_executor", (clean(root .. "/bin/enclave-lua tools")))
+  end)
+
+  it("is a program that can be copied alone", function()
+    local copy = folder.path .. "/alone"
+    assert(os.execute(("cp %s/bin/enclave-lua %s"):format(quote(root), quote(copy))))
+    local text, code = clean(copy .. " --version")
+    assert.equal(0, code)
+    assert.matches("Lua files: inside; %d%d+ are carried inside", text)
+    assert.matches("shell_executor .*built in\n", (clean(copy .. " tools")))
+    assert.equal("7\n", (clean(copy .. " exec --sandbox-type fake 'print(7)'")))
+    assert.equal("function\n", (clean(copy
+      .. [[ -e 'print(type(require("enclave.server").new))']])))
+    assert.matches("bundle:/enclave/gather%.lua", (clean(copy
+      .. [[ -e 'print(package.searchpath("x", "") or debug.getinfo(
+        require("enclave.gather"), "S").source)']])))
+    assert.matches("no file 'bundle:/no/such%.lua' inside", (clean(copy .. " -l no.such")))
+  end)
+
+  it("is a module for stock Lua", function()
+    local so = assert(first("*/lua/5.4/enclave/core.so")):gsub("/enclave/core.so$", "")
+    local text, code = clean(("LUA_CPATH='%s/?.so;;' LUA_PATH='%s/share/lua/5.4/?.lua;"
+      .. "%s/share/lua/5.4/?/init.lua;;' lua5.4 -e 'local e = require \"enclave\""
+      .. " print(e.version, package.searchpath(\"enclave\", package.path))'"):format(so, root,
+      root))
+    assert.equal(0, code, text)
+    assert.is_truthy(text:find(root .. "/share/lua/5.4/enclave/init.lua", 1, true), text)
+  end)
+
+  it("has its page and its completions", function()
+    for _, pattern in ipairs({ "*/man/man1/enclave-lua.1.gz", "*/completions/enclave-lua",
+      "*/_enclave-lua", "*/enclave-lua.fish", "*/doc/enclave-lua/copyright" }) do
+      assert.is_truthy(first(pattern), pattern)
+    end
+    local text = output_of("man -l " .. quote(first("*/enclave-lua.1.gz")))
+    assert.matches("enclave%-lua exec", text)
+  end)
+end)
+
+describe("the Debian packages", function()
+  it("are what lintian wants", function()
+    local folder = support.folder()
+    local text, code = output_of(("cd %s && cpack -G DEB -B %s"):format(quote(build),
+      quote(folder.path)))
+    local complaints = output_of(("lintian --allow-root --fail-on error %s/*.deb"):format(
+      quote(folder.path)))
+    local facts = output_of(("for d in %s/*.deb; do dpkg -I $d; dpkg -c $d; done"):format(
+      quote(folder.path)))
+    folder:remove()
+    assert.equal(0, code, text)
+    assert.not_matches("E: ", complaints)
+    assert.matches("Package: enclave%-lua\n", facts)
+    assert.matches("Depends: [^\n]*lua%-cjson", facts)
+    assert.matches("root/root +%d+ %S+ %S+ %./usr/bin/enclave%-lua\n", facts)
+  end)
+end)
