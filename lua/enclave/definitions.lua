@@ -1,6 +1,7 @@
 -- Checks what a plugin file returned: a tool, a hook, or HTTP routes. Each problem names the field,
 -- the value and what was expected.
 local errors = require "enclave.errors"
+local language_definition = require "enclave.language_definition"
 local schema = require "enclave.schema"
 local suggest = require "enclave.suggest"
 
@@ -210,6 +211,8 @@ function definitions.route(definition)
   end
   return list
 end
+
+definitions.language = language_definition.read
 
 ---@param problem enclave.Problem
 ---@return string

@@ -28,6 +28,7 @@ local passed_on = { lost = true, cancelled = true, closed = true }
 ---@field pool? string
 ---@field borrow fun(timeout?: number): enclave.Lease|nil, enclave.Error?
 ---@field depth? integer
+---@field clean? boolean
 
 ---@class enclave.ToolCall
 ---@field tool enclave.Tool
@@ -84,6 +85,9 @@ end
 ---@field pool? string its name; nil: the sandbox belongs to none
 ---@field config table the tool's entry in tools_config, with the defaults of its schema
 ---@field secrets table<string, string> those that it declared: `env = context.secrets`
+---@field languages string[] folders with languages, besides the usual ones
+---@field clean boolean the sandbox came clean to this call
+---@field kept table lives as long as the manager; all calls of all tools share it
 ---@field on_stdout? fun(bytes: string) for sandbox:run, with keep_output, when a caller listens
 ---@field on_stderr? fun(bytes: string)
 ---@field call fun(tool_name: string, parameters?: table): enclave.Result|nil, enclave.Error?
@@ -94,7 +98,8 @@ end
 -- context.call: another tool in the same sandbox, offered to callers or not.
 local function caller(sandbox, host)
   local depth = (host.depth or 0) + 1
-  local inner = setmetatable({ depth = depth, on_stdout = false, on_stderr = false },
+  local inner = setmetatable({ depth = depth, clean = false, on_stdout = false,
+    on_stderr = false },
     { __index = host }) -- whoever listens hears the outer tool's output
   return function(name, parameters)
     if depth >= deepest then
@@ -131,6 +136,9 @@ local function context_of(sandbox, call, host, redactor)
     pool = host.pool,
     config = call.config,
     secrets = call.secrets,
+    languages = host.tools.registry.languages,
+    clean = host.clean or false,
+    kept = host.tools.registry.kept,
     on_stdout = host.on_stdout or nil,
     on_stderr = host.on_stderr or nil,
     call = caller(sandbox, host),
@@ -187,13 +195,14 @@ end
 
 ---@param host enclave.ToolHost
 ---@param options? enclave.Listeners
+---@param clean? boolean
 ---@return enclave.ToolHost # the same, with those who listen to this call
-function execute.listening(host, options)
+function execute.listening(host, options, clean)
   if not options then
     return host
   end
   return setmetatable({ on_progress = options.on_progress, on_stdout = options.on_stdout,
-    on_stderr = options.on_stderr }, { __index = host })
+    on_stderr = options.on_stderr, clean = clean }, { __index = host })
 end
 
 ---@alias enclave.Runner fun(sandbox: enclave.Sandbox, tool: string, parameters?: table,

@@ -24,6 +24,7 @@ local manager = {}
 ---@field driver_options? table for sandbox types other than "docker"
 ---@field tools? string[] files or folders with tools, besides the built-in ones
 ---@field hooks? string[] files or folders with hooks
+---@field languages? string[] folders with languages for multi_code_executor
 ---@field secrets? table<string, string> for tools that declare them; default: the environment
 ---@field log_level? "debug"|"info"|"warn"|"error"|"off"
 ---@field on_log? fun(level: string, line: string)
@@ -32,14 +33,14 @@ local manager = {}
 
 local known = {
   docker_host = "string", driver_options = "table", tools = "table", hooks = "table",
-  secrets = "table", log_level = "string", on_log = "function", reload_interval = "number",
-  cleanup_interval = "number",
+  languages = "table", secrets = "table", log_level = "string", on_log = "function",
+  reload_interval = "number", cleanup_interval = "number",
 }
 local levels = { debug = true, info = true, warn = true, error = true, off = true }
 
 local function check(options, op)
   errors.check_options(op, options, known)
-  for _, list in ipairs({ "tools", "hooks" }) do
+  for _, list in ipairs({ "tools", "hooks", "languages" }) do
     for i, path in ipairs(options[list] or {}) do
       errors.check(op, ("%s[%d]"):format(list, i), path, "string")
     end
@@ -70,6 +71,7 @@ function manager.new(options)
   end
   local known_plugins
   known_plugins, err = registry.new({ tools = options.tools, hooks = options.hooks,
+    languages = options.languages,
     interval = options.reload_interval, secrets = options.secrets })
   if not known_plugins then
     return nil, err

@@ -8,7 +8,7 @@ local sandbox_methods = require "enclave.sandbox"
 local toolset = require "enclave.toolset"
 
 local own = { sandbox_type = "string", docker_host = "string", driver_options = "table",
-  tools = "table", secrets = "table", progress = "function" }
+  tools = "table", languages = "table", secrets = "table", progress = "function" }
 
 local function checked_own(options, op)
   local mine, config = {}, {}
@@ -24,9 +24,8 @@ local function checked_own(options, op)
 end
 
 ---A sandbox of one's own, removed when it is closed: all fields of a sandbox config, with
----tools_config, and sandbox_type, docker_host, tools (files or folders), secrets,
----progress. Hooks do not
----run for it. Waits until it is up.
+---tools_config, and sandbox_type, docker_host, tools (files or folders), languages (folders),
+---secrets, progress. Hooks do not run for it. Waits until it is up.
 ---@param options? table
 ---@return enclave.Sandbox|nil
 ---@return enclave.Error? err
@@ -39,7 +38,8 @@ return function(options)
   if not name then
     return nil, driver_options
   end
-  local known, err = registry.new({ tools = mine.tools, secrets = mine.secrets })
+  local known, err = registry.new({ tools = mine.tools, languages = mine.languages,
+    secrets = mine.secrets })
   if not known then
     return nil, err
   end

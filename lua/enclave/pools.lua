@@ -208,8 +208,8 @@ function Pools:execute_tool_in_pool(tool_name, parameters, options)
     return nil, problem
   end
   local result
-  result, err = execute.run(held.sandbox, call, execute.listening(entry.host, options),
-    core.now() - started)
+  result, err = execute.run(held.sandbox, call, execute.listening(entry.host, options,
+    entry.reuse ~= "keep"), core.now() - started)
   if result then
     entry.pool:ran(result.execution_time)
   elseif err.code == "lost" then

@@ -118,14 +118,15 @@ local function refresh(self)
   self.said, self.scanning = said, false
 end
 
----@param options? { tools?: string[], hooks?: string[], interval?: number, secrets?: table }
+---@param options? { tools?: string[], hooks?: string[], languages?: string[], interval?: number,
+--- secrets?: table }
 ---@return enclave.Registry|nil
 ---@return enclave.Error? err names every file that is not right
 function registry.new(options)
   options = options or {}
   local self = setmetatable({
     files = {}, order = {}, overrides = {}, said = {}, secrets = options.secrets or {},
-    interval = options.interval or 1,
+    interval = options.interval or 1, languages = options.languages or {}, kept = {},
     checked = core.now(),
     entries = search_path.entries(options.tools, options.hooks, function(line)
       core.log("warn", line)

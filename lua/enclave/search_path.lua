@@ -27,8 +27,9 @@ local function add_environment(entries, warn)
         found = true
       end
     end
-    if not found and not folder_exists(folder .. "/routes") then
-      warn(("ENCLAVE_PATH: %s has neither tools/ nor hooks/ nor routes/"):format(folder))
+    if not (found or folder_exists(folder .. "/routes")
+      or folder_exists(folder .. "/languages")) then
+      warn(("ENCLAVE_PATH: %s has none of tools/, hooks/, languages/ and routes/"):format(folder))
     end
   end
 end

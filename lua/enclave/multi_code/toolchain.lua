@@ -1,0 +1,168 @@
+-- Which languages an image has: looked up once per image, by one run that asks for every
+-- program that some language needs.
+local errors = require "enclave.errors"
+
+local toolchain = {}
+
+-- What is asked for as an absolute path is a file (a .jar); anything else is a program.
+local probe = [[
+for name do
+  case $name in
+  /*) [ -e "$name" ] ;;
+  *) command -v "$name" >/dev/null 2>&1 ;;
+  esac && printf '%s\n' "$name"
+done
+exit 0]]
+
+local most_images = 64
+local images = {} -- key -> { programs: table<string, boolean> }
+local count = 0
+
+---What is known about the sandbox that calls need: its limits, its work folder, its image.
+---@param sandbox enclave.Sandbox
+---@return table|nil facts { folder, memory, cpus, bound: it shares folders with the host, key:
+--- of its image and environment }
+---@return enclave.Error? err
+function toolchain.facts(sandbox)
+  local described, err = sandbox:describe()
+  if not described then
+    return nil, err
+  end
+  local config, metadata = described.config or {}, described.metadata or {}
+  local parts = {}
+  for name, value in pairs(config.env_vars or {}) do
+    parts[#parts + 1] = ("\0%s=%s"):format(name, value)
+  end
+  table.sort(parts)
+  return { folder = config.working_dir or "/sandbox", memory = config.memory_limit or 0,
+    cpus = config.cpu_limit or 1, bound = next(config.volumes or {}) ~= nil,
+    key = (metadata.image_id or described.id) .. table.concat(parts) }
+end
+
+local function wanted_programs(set)
+  local list, seen = {}, {}
+  for _, language in ipairs(set:list()) do
+    for _, variant in ipairs(language.variants) do
+      for _, name in ipairs(variant.programs) do
+        if not seen[name] then
+          seen[name] = true
+          list[#list + 1] = name
+        end
+      end
+    end
+  end
+  return list
+end
+
+local function remember(key, entry)
+  if not images[key] then
+    if count >= most_images then
+      images, count = {}, 0
+    end
+    count = count + 1
+  end
+  images[key] = entry
+end
+
+-- Asks for what has not been asked for yet.
+local function programs_of(sandbox, facts, set)
+  local entry = images[facts.key] or { programs = {} }
+  local unknown = {}
+  for _, name in ipairs(wanted_programs(set)) do
+    if entry.programs[name] == nil then
+      unknown[#unknown + 1] = name
+    end
+  end
+  if #unknown == 0 then
+    return entry.programs
+  end
+  local run, err = sandbox:run{ interpreter = "sh", code = probe, args = unknown, cwd = "/" }
+  if not run then
+    return nil, err
+  elseif run.status ~= "exited" or run.exit_code ~= 0 then
+    return nil, errors.new("internal", ("cannot look for programs in the image: %s"):format(
+      run.stderr ~= "" and run.stderr or run.status), "multi_code_executor")
+  end
+  local programs = {}
+  for name, there in pairs(entry.programs) do
+    programs[name] = there
+  end
+  for _, name in ipairs(unknown) do
+    programs[name] = false
+  end
+  for name in run.stdout:gmatch("[^\n]+") do
+    programs[name] = true
+  end
+  remember(facts.key, { programs = programs })
+  return programs
+end
+
+local function missing_of(variant, programs)
+  local missing = {}
+  for _, name in ipairs(variant.programs) do
+    if not programs[name] then
+      missing[#missing + 1] = name
+    end
+  end
+  return missing
+end
+
+local function find(language, programs)
+  local least
+  for _, variant in ipairs(language.variants) do
+    local missing = missing_of(variant, programs)
+    if #missing == 0 then
+      return variant
+    elseif not least or #missing < #least then
+      least = missing
+    end
+  end
+  return nil, least
+end
+
+---The languages that the sandbox's image has the programs for.
+---@param sandbox enclave.Sandbox
+---@param facts table
+---@param set enclave.Languages
+---@return string[]|nil names
+---@return enclave.Error? err
+function toolchain.available(sandbox, facts, set)
+  local programs, err = programs_of(sandbox, facts, set)
+  if not programs then
+    return nil, err
+  end
+  local names = {}
+  for _, language in ipairs(set:list()) do
+    if find(language, programs) then
+      names[#names + 1] = language.name
+    end
+  end
+  return names
+end
+
+---The variant of a language that the image has the programs for; nil and what the caller is
+---told otherwise.
+---@param sandbox enclave.Sandbox
+---@param facts table
+---@param set enclave.Languages
+---@param language enclave.Language
+---@return enclave.LanguageVariant|nil
+---@return table|nil result of the tool: the programs are missing
+---@return enclave.Error? err
+function toolchain.choose(sandbox, facts, set, language)
+  local programs, err = programs_of(sandbox, facts, set)
+  if not programs then
+    return nil, nil, err
+  end
+  local variant, missing = find(language, programs)
+  if variant then
+    return variant
+  end
+  local names = toolchain.available(sandbox, facts, set) or {}
+  return nil, { status = "error", output = "", error = ("%s needs %s, which this image lacks;"
+    .. " languages of this image: %s"):format(language.name, table.concat(missing, " and "),
+    #names > 0 and table.concat(names, ", ") or "none"),
+    metadata = { language = language.name, missing = missing, languages = names } }
+end
+
+return toolchain

@@ -1,0 +1,186 @@
+-- Runs a program in one of many languages: writes its files, builds it where the language is
+-- built, and runs it, once or for each of some cases. What is particular to a language stands
+-- in its data file, lua/enclave/languages/NAME.lua.
+local build_cache = require "enclave.multi_code.build_cache"
+local cases = require "enclave.multi_code.cases"
+local jobs = require "enclave.multi_code.job"
+local languages = require "enclave.languages"
+local phases = require "enclave.multi_code.phases"
+local result = require "enclave.result"
+local toolchain = require "enclave.multi_code.toolchain"
+
+local seconds = { type = "number", exclusiveMinimum = 0 }
+local strings = { type = "array", items = { type = "string" } }
+local file_map = { type = "object", additionalProperties = { anyOf = { { type = "string" },
+  { type = "object", required = { "base64" }, additionalProperties = false,
+    properties = { base64 = { type = "string" } } } } } }
+
+local function with(node, description, default)
+  local copy = { description = description, default = default }
+  for key, value in pairs(node) do
+    copy[key] = value
+  end
+  return copy
+end
+
+-- Only where a borrower finds nothing of the last one does a build depend on its files alone.
+local function cache_for(context, facts)
+  local size = context.config.build_cache
+  if size == false or size == 0 or facts.bound or not context.clean then
+    return nil
+  end
+  return build_cache.of(context.kept, size)
+end
+
+-- What a build that failed says: compilers use either stream.
+local function build_failed(job, entry)
+  local text = entry.stderr
+  if entry.stdout ~= "" then
+    text = text .. (text ~= "" and text:sub(-1) ~= "\n" and "\n" or "") .. entry.stdout
+  end
+  local why = entry.status == "timeout" and ("the build timed out after %.3g s"):format(entry.time)
+    or entry.limit and ("the build failed: %s limit"):format(entry.limit)
+    or text == "" and "the build failed" or nil
+  text = why and (text == "" and why or text .. "\n" .. why) or text
+  return { status = entry.status, output = "", error = text,
+    metadata = { language = job.language.name, build = entry, exit_code = entry.exit_code,
+      signal = entry.signal, limit = entry.limit } }
+end
+
+local function single(job, params, build)
+  local run, err = phases.run(job, { args = params.args, stdin = params.stdin,
+    max_output_size = params.output_limit, cpu_timeout = params.cpu_timeout })
+  if not run then
+    return nil, err
+  end
+  if phases.lacks_memory(job, run) then
+    run.limit = "memory"
+  end
+  local parts = result.from_run(run)
+  if run.limit == "memory" and parts.status == "success" then
+    parts.status, parts.error = "error", (parts.error or "") .. "memory limit"
+  end
+  parts.metadata.language = job.language.name
+  parts.metadata.build, parts.metadata.run = build, phases.entry(run)
+  parts.metadata.run.status = parts.status
+  return parts
+end
+
+local function many(job, list, params, build)
+  local verdicts, err = cases.run(job, list, { args = params.args, compare = params.compare,
+    tolerance = params.tolerance, cpu_timeout = params.cpu_timeout,
+    output_limit = params.output_limit, case_output = params.case_output,
+    parallel = params.parallel, stop_on_failure = params.stop_on_failure })
+  if not verdicts then
+    return nil, err
+  end
+  local parts = cases.summary(verdicts)
+  parts.metadata.language, parts.metadata.build = job.language.name, build
+  return parts
+end
+
+local function execute(sandbox, params, context)
+  local set = languages.set(context.languages)
+  local language, list, facts, job, build, missing, err
+  language, err = set:find(params.language)
+  if not language then
+    return nil, err
+  end
+  list, err = cases.read(params.cases or {})
+  if not list then
+    return nil, err
+  end
+  facts, err = toolchain.facts(sandbox)
+  if not facts then
+    return nil, err
+  end
+  job, err = jobs.read(language, params, context.config, facts)
+  if not job then
+    return nil, err
+  end
+  job.sandbox = sandbox
+  job.variant, missing, err = toolchain.choose(sandbox, facts, set, language)
+  if not job.variant then
+    return missing, err
+  end
+  build, err = phases.build(job, cache_for(context, facts))
+  if err then
+    return nil, err
+  elseif build and build.status ~= "success" then
+    return build_failed(job, build)
+  elseif params.cases then
+    return many(job, list, params, build)
+  end
+  return single(job, params, build)
+end
+
+return {
+  name = "multi_code_executor",
+  version = "1.0.0",
+  api = 1,
+  description = "Build and run a program in one of many languages, once or for many test cases",
+  parameters = {
+    type = "object",
+    required = { "language" },
+    additionalProperties = false,
+    properties = {
+      language = { type = "string", minLength = 1,
+        description = "python, cpp, java, …, or an alias such as js or c++" },
+      code = { type = "string", description = "The main file's text; or leave it out and have"
+        .. " that file among files" },
+      file = { type = "string", minLength = 1, description = "The main file's name; default:"
+        .. " what the language calls it" },
+      files = with(file_map, "More files by name; folders are made. A content is a string, or"
+        .. " { base64 = … } for bytes"),
+      folder = { type = "string", minLength = 1, description = "Folder inside the work folder"
+        .. " to do all this in; default: the work folder" },
+      stdin = { type = "string", description = "What the program reads from standard input" },
+      args = with(strings, "The program's arguments"),
+      env = { type = "object", additionalProperties = { type = "string" },
+        description = "Environment variables of build and run" },
+      compile_timeout = with(seconds, "Seconds that the build may take"),
+      run_timeout = with(seconds, "Seconds that the run, or each case, may take"),
+      timeout = with(seconds, "Another name of run_timeout"),
+      cpu_timeout = with(seconds, "Seconds of processor time that the run, or each case, may"
+        .. " take"),
+      memory_limit = { anyOf = { { type = "integer", minimum = 1 }, { type = "string" } },
+        description = 'Memory of the run, or each case: bytes, or "256m"; default: the'
+          .. " sandbox's" },
+      output_limit = { type = "integer", minimum = 1,
+        description = "Bytes of output that are kept of the run, or each case" },
+      cases = { type = "array", maxItems = 10000, minItems = 1,
+        description = "Run what was built once for each; every one gets a verdict in"
+          .. " metadata.cases",
+        items = { type = "object", additionalProperties = false, properties = {
+          stdin = { type = "string" }, args = with(strings, "Default: args of the call"),
+          files = with(file_map, "Files that only this case has"),
+          expected = { type = "string", description = "What it has to print; without it the"
+            .. " exit code alone counts" },
+        } } },
+      compare = { enum = { "lines", "exact", "tokens" }, default = "lines",
+        description = "lines: white space at ends of lines and empty lines at the end do not"
+          .. " count; tokens: white space only separates" },
+      tolerance = { type = "number", minimum = 0, description = "Tokens that are numbers may"
+        .. " differ by so much, or so much of their size; compares tokens" },
+      parallel = { type = "integer", minimum = 1, description = "Cases at a time; default and"
+        .. " most: the sandbox's processors" },
+      stop_on_failure = { type = "boolean", default = false,
+        description = "Cases after the first that is not accepted are not_run" },
+      case_output = { type = "integer", minimum = 0, default = 4096, description = "Bytes of"
+        .. " each stream of a case with expected that are returned" },
+    },
+  },
+  config = {
+    type = "object",
+    additionalProperties = false,
+    properties = {
+      compile_timeout = with(seconds, "Default of compile_timeout"),
+      run_timeout = with(seconds, "Default of run_timeout"),
+      build_cache = { anyOf = { { type = "integer", minimum = 0 }, { const = false } },
+        description = "Bytes that the build cache may hold; 0 or false: no cache" },
+    },
+  },
+  sandbox_types = { "docker" },
+  warm = { "python3", "sh" },
+  execute = execute,
+}
