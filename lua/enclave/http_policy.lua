@@ -19,7 +19,11 @@ local policy = {}
 
 -- Sent by clients of other systems; they mean nothing here.
 local ignored = { pull_progress = true, pull_progress_interval = true,
-  docker_executor_workers = true }
+  docker_executor_workers = true, host = true, port = true, token = true }
+-- Some clients send these numbers as text.
+local numeric = { timeout = true, cpu_limit = true, pids_limit = true, max_timeout = true }
+-- What holds when nothing was asked for.
+local defaults = { memory_limit = "512m", cpu_limit = 1, timeout = 30 }
 local units = { [""] = 1, b = 1, k = 1 << 10, m = 1 << 20, g = 1 << 30, t = 1 << 40 }
 
 local function bytes_of(size)
@@ -70,10 +74,12 @@ local function refusal(rules, config)
   return true
 end
 
-local function lower(config, name, cap, size)
-  local value = config[name]
-  local number = size and value ~= nil and bytes_of(value) or tonumber(value)
-  if cap and number and number > (size and bytes_of(cap) or cap) then
+-- A value above the cap is lowered to it, and so is the default; what is no size or number is
+-- left for the driver to refuse.
+local function lower(config, name, cap, read)
+  local value = config[name] == nil and defaults[name] or config[name]
+  local number = value ~= nil and read(value)
+  if cap and number and number > read(cap) then
     core.log("info", ("%s: %s lowered to %s"):format(name, tostring(value), tostring(cap)))
     config[name] = cap
   end
@@ -85,22 +91,31 @@ end
 ---@return table|nil config
 ---@return enclave.Error? err
 function policy.config(rules, given)
-  local config = {}
+  local config, unused = {}, {}
   for name, value in pairs(given) do
     if ignored[name] then
-      core.log("info", ("%s: has no meaning here, ignored"):format(name))
+      unused[#unused + 1] = name
+    elseif numeric[name] and type(value) == "string" then
+      config[name] = tonumber(value) or value
     elseif value ~= json.null then
       config[name] = value
     end
+  end
+  if #unused > 0 then
+    table.sort(unused)
+    core.log("info", "ignored, without meaning here: " .. table.concat(unused, ", "))
+  end
+  if empty(config.tools_config) then -- what other systems' clients send when nothing was chosen
+    config.tools_config = nil
   end
   local fine, err = refusal(rules, config)
   if not fine then
     return nil, err
   end
-  lower(config, "memory_limit", rules.max_memory, true)
-  lower(config, "cpu_limit", rules.max_cpu)
-  lower(config, "timeout", rules.max_timeout)
-  lower(config, "max_timeout", rules.max_timeout)
+  lower(config, "memory_limit", rules.max_memory, bytes_of)
+  lower(config, "cpu_limit", rules.max_cpu, tonumber)
+  lower(config, "timeout", rules.max_timeout, tonumber)
+  lower(config, "max_timeout", rules.max_timeout, tonumber)
   if rules.max_timeout and config.max_timeout == nil then
     config.max_timeout = math.max(rules.max_timeout, config.timeout or 0)
   end
@@ -123,17 +138,23 @@ function policy.sandbox_type(rules, sandbox_type)
     table.concat(types, ", "))
 end
 
----Whether there is room for so many more sandboxes.
----@param rules enclave.HttpPolicy
----@param total integer that there are
+---Whether there is room for so many more sandboxes. Those that are being made count, and of a
+---pool all that it may grow to; nothing waits in between, so it holds for callers at once.
+---@param server enclave.Server
 ---@param more integer
 ---@return true|nil
 ---@return enclave.Error? err
-function policy.room(rules, total, more)
-  local most = rules.max_sandboxes or 64
-  if total + more > most then
+function policy.room(server, more)
+  local most, count = server.policy.max_sandboxes or 64, server.creating
+  for _, entry in pairs(server.manager.sandboxes) do
+    count = count + (entry.stopped_at and 0 or 1)
+  end
+  for _, entry in pairs(server.manager.pools) do
+    count = count + math.max(entry.options.pool_size, entry.options.max_size or 0)
+  end
+  if count + more > most then
     return nil, errors.new("invalid", ("this server allows %d sandboxes; there are %d, and %d more"
-      .. " were asked for"):format(most, total, more), "policy")
+      .. " were asked for"):format(most, count, more), "policy")
   end
   return true
 end
@@ -143,7 +164,9 @@ end
 ---@param parameters table
 ---@return table
 function policy.parameters(rules, parameters)
-  lower(parameters, "timeout", rules.max_timeout)
+  if type(parameters.timeout) == "number" then
+    lower(parameters, "timeout", rules.max_timeout, tonumber)
+  end
   return parameters
 end
 

@@ -126,6 +126,10 @@ function Pool:acquire(timeout) end
 function Pool:ran(seconds) end
 ---@return table stats see src/pool/pool.h
 function Pool:stats() end
+---How many waits, runs, resets and creations took at most each of these times.
+---@param bounds number[] seconds, ascending, at most 64
+---@return table<string, { sum: number, count: integer, at_most: integer[] }> # by "wait", "run", "reset", "create"
+function Pool:histograms(bounds) end
 ---@return table[] # description of each sandbox
 function Pool:sandboxes() end
 ---@return table config with all defaults filled in

@@ -13,6 +13,8 @@ local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
 ---@field query? table<string, table> name -> JSON Schema; required = true is taken out of it
 ---@field body? table content type -> JSON Schema
 ---@field reply? table content type -> JSON Schema; default: any JSON
+---@field body_required? boolean
+---@field fails? integer[] statuses of openapi.failures
 ---@field runs_tool? boolean it changes no number of sandboxes
 
 ---@class enclave.Route

@@ -23,6 +23,12 @@ static void check(uint64_t *values, size_t count) {
     assert_int_equal(histogram->count, count);
     assert_int_equal(histogram->max, values[count - 1]);
     assert_int_equal(enc_histogram_quantile(histogram, 1), values[count - 1]);
+    uint64_t middle = values[count / 2], below = 0, above = 0;
+    for (size_t i = 0; i < count; i++) {
+        below += (double)values[i] < (double)middle * 0.94;
+        above += values[i] <= middle;
+    }
+    assert_in_range(enc_histogram_at_most(histogram, middle), below, above);
     free(histogram);
 }
 

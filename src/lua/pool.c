@@ -173,6 +173,28 @@ static int pool_stats(lua_State *L) {
     return 1;
 }
 
+/* pool:histograms{ 0.001, … } */
+static int pool_histograms(lua_State *L) {
+    static const char op[] = "pool.histograms";
+    enum { MOST = 64 };
+    uint64_t bounds[MOST];
+    struct enclave_error err;
+    struct l_pool *pool = l_pool_open(L, op, &err);
+    if (!pool)
+        return l_fail(L, &err);
+    l_check_type(L, 2, LUA_TTABLE, op, "bounds");
+    size_t count = lua_rawlen(L, 2);
+    for (size_t i = 0; i < count; i++, lua_pop(L, 1)) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        lua_Number seconds = lua_tonumber(L, -1);
+        if (count > MOST || !(seconds > 0) || seconds > 1e9)
+            return l_misuse(L, op, "bounds: expected at most %d times in seconds", MOST);
+        bounds[i] = (uint64_t)(seconds * 1e9);
+    }
+    l_push_json(L, enc_pool_histograms(pool->pool, bounds, count));
+    return 1;
+}
+
 static int pool_config(lua_State *L) {
     struct enclave_error err;
     struct l_pool *pool = l_pool_open(L, "pool.config", &err);
@@ -259,6 +281,7 @@ void l_pool_class(lua_State *L, struct l_core *core) {
     static const luaL_Reg methods[] = {{"warm", l_pool_warm},
                                        {"acquire", l_pool_acquire},
                                        {"stats", pool_stats},
+                                       {"histograms", pool_histograms},
                                        {"config", pool_config},
                                        {"sandboxes", pool_sandboxes},
                                        {"ran", pool_ran},

@@ -45,6 +45,13 @@ uint64_t enc_histogram_quantile(const struct enc_histogram *histogram, double q)
     return histogram->max;
 }
 
+uint64_t enc_histogram_at_most(const struct enc_histogram *histogram, uint64_t ns) {
+    uint64_t count = 0;
+    for (unsigned i = 0; i < bucket_of(ns); i++)
+        count += histogram->buckets[i];
+    return count;
+}
+
 json_t *enc_histogram_to_json(const struct enc_histogram *histogram) {
     double count = (double)histogram->count;
     return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}",

@@ -20,6 +20,9 @@ void enc_histogram_add(struct enc_histogram *histogram, uint64_t ns);
  * no values. */
 uint64_t enc_histogram_quantile(const struct enc_histogram *histogram, double q);
 
+/* How many values were at most ns, less those in the bucket of ns: within 6 % of ns. */
+uint64_t enc_histogram_at_most(const struct enc_histogram *histogram, uint64_t ns);
+
 /* { count, mean, p50, p90, p99, max } in seconds; a new object. */
 json_t *enc_histogram_to_json(const struct enc_histogram *histogram);
 

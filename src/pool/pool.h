@@ -126,4 +126,8 @@ struct enc_list *enc_pool_sandboxes(struct enc_pool *pool); /* of enc_sandbox, i
  *   wait|run|reset|create: { count, mean, p50, p90, p99, max } in seconds } */
 json_t *enc_pool_stats(const struct enc_pool *pool);
 
+/* { wait|run|reset|create: { sum (seconds), count, at_most: [n, …] } }: how many took at most
+ * each of the bounds (ns, ascending). A new object. */
+json_t *enc_pool_histograms(const struct enc_pool *pool, const uint64_t *bounds, size_t count);
+
 #endif

@@ -69,3 +69,31 @@ json_t *enc_pool_stats(const struct enc_pool *pool) {
                      "create",
                      enc_histogram_to_json(&pool->create_time));
 }
+
+static json_t *counts_to_json(const struct enc_histogram *histogram,
+                              const uint64_t *bounds,
+                              size_t count) {
+    json_t *at_most = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            at_most, json_integer((json_int_t)enc_histogram_at_most(histogram, bounds[i])));
+    return json_pack("{s:f, s:I, s:o}",
+                     "sum",
+                     histogram->sum / 1e9,
+                     "count",
+                     (json_int_t)histogram->count,
+                     "at_most",
+                     at_most);
+}
+
+json_t *enc_pool_histograms(const struct enc_pool *pool, const uint64_t *bounds, size_t count) {
+    return json_pack("{s:o, s:o, s:o, s:o}",
+                     "wait",
+                     counts_to_json(&pool->wait_time, bounds, count),
+                     "run",
+                     counts_to_json(&pool->run_time, bounds, count),
+                     "reset",
+                     counts_to_json(&pool->reset_time, bounds, count),
+                     "create",
+                     counts_to_json(&pool->create_time, bounds, count));
+}

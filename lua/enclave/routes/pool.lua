@@ -31,8 +31,7 @@ local function initialize(request, server)
   options.pool_size = options.pool_size or 1
   if not server.manager.pools[options.name or "default"] then
     local fine
-    fine, err = policy.room(server.policy, server.manager:get_stats().total_sandboxes,
-      math.max(options.pool_size, options.max_size or 0))
+    fine, err = policy.room(server, math.max(options.pool_size, options.max_size or 0))
     if not fine then
       return nil, err
     end
@@ -50,7 +49,18 @@ end
 return {
   name = "pool", api = 1,
   routes = {
-    { "POST", "/pool/initialize", initialize },
+    { "POST", "/pool/initialize", initialize, { summary = "Fill a pool with warm sandboxes",
+      body = { ["application/json"] = "SandboxConfig" }, fails = { 400 },
+      query = { pool = { type = "string", default = "default" },
+        sandbox_type = { type = "string", default = "docker" },
+        pool_size = { type = "integer", minimum = 0, default = 1 },
+        max_size = { type = "integer", minimum = 1 },
+        max_waiters = { type = "integer", minimum = 1 },
+        max_uses = { type = "integer", minimum = 0 },
+        max_age = { type = "number", minimum = 0 },
+        idle_ttl = { type = "number", minimum = 0 } },
+      reply = { ["application/json"] = { type = "object",
+        required = { "message", "pool_size", "sandbox_ids" } } } } },
     { "POST", "/pool/execute", function(request, server)
       local parameters, err = request:json_object()
       if not parameters then
@@ -78,6 +88,13 @@ return {
         options.on_stdout, options.on_stderr = output.on_stdout, output.on_stderr
         return server.manager:execute_tool_in_pool(name, parameters, options)
       end)
-    end, { runs_tool = true } },
+    end, { summary = "Run a tool in a sandbox of a pool", runs_tool = true, body_required = true,
+      body = { ["application/json"] = "ToolParameters" }, fails = { 400, 404, 408, 503 },
+      query = { tool_name = { type = "string", required = true },
+        timeout = { type = "number", minimum = 0, description = "Seconds to wait for a sandbox" },
+        pool = { type = "string", default = "default" },
+        stream = { type = "boolean", description = "As server-sent events: stdout, stderr,"
+          .. " result" } },
+      reply = { ["application/json"] = "Result", ["text/event-stream"] = { type = "string" } } } },
   },
 }

@@ -18,8 +18,7 @@ local function create(request, server)
   if not config then
     return nil, err
   end
-  local total = server.manager:get_stats().total_sandboxes
-  fine, err = policy.room(server.policy, total + server.creating, 1)
+  fine, err = policy.room(server, 1)
   if not fine then
     return nil, err
   end
@@ -89,27 +88,46 @@ local function done(message)
   end
 end
 
+local message = { ["application/json"] = { type = "object", required = { "message" } } }
+local ok = { ["application/json"] = { type = "object", required = { "ok" } } }
+local bytes_of_any_kind = { ["application/octet-stream"] = {} }
+local file_path = { type = "string", required = true,
+  description = "Relative to the work folder, or absolute" }
+
 return {
   name = "sandbox", api = 1,
   routes = {
-    { "POST", "/sandbox/create", create },
-    { "POST", "/sandbox/tool/execute", execute, { runs_tool = true } },
+    { "POST", "/sandbox/create", create, { summary = "Make a sandbox", fails = { 400 },
+      query = { sandbox_type = { type = "string", default = "docker" } },
+      body = { ["application/json"] = "SandboxConfig" }, reply = { ["application/json"] = {
+        type = "object", required = { "sandbox_id" } } } } },
+    { "POST", "/sandbox/tool/execute", execute, { summary = "Run a tool in a sandbox",
+      runs_tool = true, fails = { 400, 404, 409 }, body_required = true,
+      query = { stream = { type = "boolean" } },
+      body = { ["application/json"] = { type = "object", required = { "sandbox_id",
+        "tool_name" }, properties = { sandbox_id = { type = "string" },
+        tool_name = { type = "string" }, timeout = { type = json.array{ "number", "null" } },
+        parameters = { ["$ref"] = "#/components/schemas/ToolParameters" } } } },
+      reply = { ["application/json"] = "Result", ["text/event-stream"] = { type = "string" } } } },
     { "GET", "/sandboxes", function(request, server)
       local list, err = server.manager:list_sandboxes(request.query.status)
       return list and json.array(list), err
-    end },
+    end, { summary = "The sandboxes", fails = { 400 }, query = { status = { type = "string" } },
+      reply = { ["application/json"] = { type = "array", items = { ["$ref"] =
+        "#/components/schemas/Sandbox" } } } } },
     { "GET", "/sandbox/{id}", function(request, server)
       return server.manager:get_sandbox_info(request.id)
-    end },
+    end, { summary = "A sandbox", fails = { 404 }, reply = { ["application/json"] = "Sandbox" } } },
     { "DELETE", "/sandbox/{id}", function(request, server)
       return done("Sandbox deleted")(server.manager:delete_sandbox(request.id))
-    end },
+    end, { summary = "End a sandbox and forget it", fails = { 404 }, reply = message } },
     { "POST", "/sandbox/{id}/stop", function(request, server)
       return done("Sandbox stopped")(server.manager:stop_sandbox(request.id))
-    end },
+    end, { summary = "End a sandbox", fails = { 404, 409 }, reply = message } },
     { "GET", "/sandbox/{id}/tools", function(request, server)
       return server.manager:get_sandbox_tools(request.id)
-    end },
+    end, { summary = "What a sandbox offers", fails = { 404 }, reply = { ["application/json"] = {
+      type = "object", additionalProperties = { ["$ref"] = "#/components/schemas/Tool" } } } } },
     { "POST", "/sandbox/{id}/archive", function(request, server)
       local info, err = server.manager:get_sandbox_info(request.id)
       if not info then
@@ -120,7 +138,9 @@ return {
       local fine
       fine, err = server.manager:put_archive(request.id, request.body, request.query.target_dir)
       return fine and { ok = true }, err
-    end },
+    end, { summary = "Unpack a tar archive", fails = { 400, 404, 413 }, body_required = true,
+      body = { ["application/x-tar"] = {} }, query = { target_dir = { type = "string" } },
+      reply = ok } },
     { "GET", "/sandbox/{id}/files", function(request, server)
       local path, err = request:required("path")
       if not path then
@@ -129,7 +149,8 @@ return {
       local bytes
       bytes, err = server.manager:get_file(request.id, path)
       return bytes, err, { raw = true, headers = { ["Content-Type"] = "application/octet-stream" } }
-    end },
+    end, { summary = "Download a file", fails = { 400, 404 }, query = { path = file_path },
+      reply = bytes_of_any_kind } },
     { "PUT", "/sandbox/{id}/files", function(request, server)
       local path, err = request:required("path")
       if not path then
@@ -138,6 +159,7 @@ return {
       local fine
       fine, err = server.manager:put_file(request.id, path, request.body)
       return fine and { ok = true }, err
-    end },
+    end, { summary = "Upload a file", fails = { 400, 404, 413 }, query = { path = file_path },
+      body_required = true, body = bytes_of_any_kind, reply = ok } },
   },
 }

@@ -2,6 +2,7 @@
 local core = require "enclave.core"
 local json = require "enclave.json"
 local metrics = require "enclave.metrics"
+local openapi = require "enclave.openapi"
 
 -- Health is asked for all the time; the statistics in it may be so old.
 local fresh = 0.05
@@ -30,10 +31,15 @@ return {
       return ('{"active_sandboxes":%d,"healthy":%s,"system_info":%s,"uptime":%.3f,"version":"%s"}')
         :format(known.active, not server.draining, known.json, core.now() - server.started,
         core.version), nil, ready_json
-    end, { summary = "How the server is doing" } },
+    end, { summary = "How the server is doing", reply = { ["application/json"] = {
+      type = "object", required = { "healthy", "version", "uptime", "active_sandboxes",
+        "system_info" } } } } },
     { "GET", "/stats", function(_, server)
       return server.manager:get_stats()
     end, { summary = "Statistics of pools and sandboxes" } },
+    { "GET", "/openapi.json", function(_, server)
+      return openapi.document(server)
+    end, { summary = "This description" } },
     { "GET", "/metrics", function(_, server)
       return metrics.text(server), nil, text
     end, { summary = "The numbers of the server for Prometheus", reply = { ["text/plain"] = {
