@@ -108,6 +108,8 @@ static int woken(lua_State *L, int status, lua_KContext context) {
     (void)status;
     if (!wait->done) {
         struct l_task *task = wait->task;
+        if (task)
+            task->waiting = NULL; /* the wait may be collected before the task is resumed */
         l_await(L, wait, own, k);
         if (task)
             l_task_ready(task); /* the scheduler finds out what became of it */
