@@ -341,6 +341,15 @@ function core.read_input() end
 ---@return { columns: integer, rows: integer }|nil # nil: it is no terminal
 function core.terminal(descriptor) end
 
+---@param bytes string
+---@return string
+function core.base64_encode(bytes) end
+
+---@param text string
+---@return string|nil bytes
+---@return string? problem
+function core.base64_decode(text) end
+
 ---@param path string
 ---@return { name: string, type: "file"|"directory"|"link"|"other" }[]|nil # sorted by name
 ---@return enclave.Error? err

@@ -145,6 +145,9 @@ function result.build(name, returned, failure, facts)
     parts = { status = "success", output = "", metadata = {} }
   elseif kind == "table" and is_run(returned) then
     parts = result.from_run(returned)
+    for key, value in pairs(returned.metadata or {}) do
+      parts.metadata[key] = value
+    end
   elseif kind == "table" then
     parts, err = from_table(name, returned)
   else

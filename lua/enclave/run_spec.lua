@@ -10,7 +10,7 @@ local run_spec = {}
 local longest_argument = 100 * 1024
 
 local known = {
-  interpreter = "string", code = "string", file = "string", args = "table",
+  interpreter = "string", program = "string", code = "string", file = "string", args = "table",
   command = "string", argv = "table",
   env = "table", cwd = "string", user = "string", stdin = "string", stdin_open = "boolean",
   timeout = "number", max_output_size = "number|string", limits = "table",
@@ -69,17 +69,18 @@ local function from_code(op, spec, exec, work_folder, names)
   elseif not (spec.code or spec.file) or spec.code and spec.file then
     return invalid(op, "expected one of code and file with interpreter")
   end
-  exec.warm = found.warm
+  local program = spec.program or found.program
+  exec.warm = program == found.program and found.warm or nil
   if spec.file then
-    exec.argv = { found.program, spec.file }
+    exec.argv = { program, spec.file }
   elseif found.inline and #spec.code <= longest_argument then
     if spec.code:find("\0", 1, true) then
       return invalid(op, "code: a script for %s cannot have zero bytes", found.program)
     end
-    exec.argv = { found.program, "-c", spec.code, found.program }
+    exec.argv = { program, "-c", spec.code, program }
   else
     exec.code, exec.code_path = spec.code, names(found.file)
-    exec.argv = { found.program, work_folder() .. "/" .. exec.code_path }
+    exec.argv = { program, work_folder() .. "/" .. exec.code_path }
   end
   table.move(spec.args or {}, 1, #(spec.args or {}), #exec.argv + 1, exec.argv)
   return exec
@@ -110,10 +111,13 @@ function run_spec.exec(op, spec, work_folder, names)
   for _, name in ipairs(passed) do
     exec[name] = spec[name]
   end
+  if spec.cwd and spec.cwd:sub(1, 1) ~= "/" then
+    exec.cwd = work_folder() .. "/" .. spec.cwd
+  end
   if spec.interpreter then
     return from_code(op, spec, exec, work_folder, names)
-  elseif spec.code or spec.file then
-    return invalid(op, "code and file need an interpreter")
+  elseif spec.code or spec.file or spec.program then
+    return invalid(op, "code, file and program need an interpreter")
   elseif spec.command then
     return from_code(op, { interpreter = "sh", code = spec.command, args = spec.args }, exec,
       work_folder, names)

@@ -109,13 +109,14 @@ end
 
 ---@class enclave.RunOptions
 ---@field interpreter? string "python3", "sh", "bash", "node", …: needs code or file
+---@field program? string another program in its place: "/usr/bin/python3.12"
 ---@field code? string
 ---@field file? string a script that is in the sandbox already
 ---@field args? string[] the program's arguments, after the code or file
 ---@field command? string for the shell: the same as interpreter = "sh", code = command
 ---@field argv? string[] a program and its arguments, no shell
 ---@field env? table<string, string>
----@field cwd? string default: the work folder
+---@field cwd? string absolute, or below the work folder; default: the work folder
 ---@field user? string
 ---@field stdin? string
 ---@field timeout? number seconds; default: the sandbox's
@@ -141,6 +142,11 @@ function core.Sandbox:run(spec)
     return run_redacted(self, exec, active)
   end
   return self:exec(exec)
+end
+
+---@return string # the absolute path of its work folder
+function core.Sandbox:work_folder()
+  return work_folder_of(self)
 end
 
 ---Starts a program whose output is read as it comes:

@@ -1,5 +1,5 @@
--- A folder of this machine as a tar archive in memory, to send it to a server. Files, folders
--- by scandir; links and devices are left out.
+-- Files, or a folder of this machine (by scandir; without its links and devices), as a tar archive
+-- in memory, to send it elsewhere.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
 
@@ -69,6 +69,21 @@ local function walk(out, folder, prefix)
     end
   end
   return true
+end
+
+---@param files table<string, string> bytes by name; folders are made as they are needed
+---@return string bytes
+function tar.of(files)
+  local names, out = {}, {}
+  for name in pairs(files) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    add(out, name, files[name], "0")
+  end
+  out[#out + 1] = ("\0"):rep(2 * block)
+  return table.concat(out)
 end
 
 ---@param folder string

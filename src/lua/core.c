@@ -109,6 +109,7 @@ int luaopen_enclave_core(lua_State *L) {
     static const luaL_Reg *const groups[] = {l_engine_functions,
                                              l_task_functions,
                                              l_budget_functions,
+                                             l_base64_functions,
                                              l_pool_functions,
                                              l_sandbox_functions,
                                              l_fs_functions,

@@ -233,6 +233,7 @@ void l_sandbox_class(lua_State *L, struct l_core *core);
 void l_run_class(lua_State *L, struct l_core *core);
 void l_server_class(lua_State *L, struct l_core *core);
 void l_servers_close(struct l_core *core);
+extern const luaL_Reg l_base64_functions[];
 extern const luaL_Reg l_pool_functions[], l_sandbox_functions[], l_fs_functions[];
 extern const luaL_Reg l_http_functions[], l_httpd_functions[], l_signal_functions[];
 extern const luaL_Reg l_terminal_functions[];
