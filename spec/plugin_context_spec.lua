@@ -95,7 +95,8 @@ describe("the context of a tool", function()
     local result = call("compose")
     assert.equal("from the shell\n42\n", result.output)
     assert.matches("there is no tool", result.metadata.err, 1, true)
-    assert.matches('parameters.cmmand: unknown; did you mean "command"', result.metadata.bad, 1, true)
+    assert.matches('parameters.cmmand: unknown; did you mean "command"', result.metadata.bad, 1,
+      true)
   end)
 
   it("bounds how deep tools call each other", function()
