@@ -1,7 +1,8 @@
 #!/bin/sh
 # engine.sh - the private Docker Engine of the test run, for specs that break it on purpose.
 #
-#   sh spec/engine.sh start|stop|kill|restart
+#   sh spec/engine.sh start|restart [dockerd option ...]
+#   sh spec/engine.sh stop|kill
 #
 # ENCLAVE_TEST_ENGINE is its folder. Only the engine that lives there is ever touched.
 set -eu
@@ -18,10 +19,15 @@ kill_engine() {
   rm -f "$dir/dockerd.pid"
 }
 
-case ${1:-} in
-start) start_engine "$dir" ;;
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+start) start_engine "$dir" "$@" ;;
 stop) stop_engine "$dir" ;;
 kill) kill_engine ;;
-restart) stop_engine "$dir"; start_engine "$dir" ;;
-*) die "expected start, stop, kill or restart, got '${1:-}'" ;;
+restart)
+  stop_engine "$dir"
+  start_engine "$dir" "$@"
+  ;;
+*) die "expected start, stop, kill or restart, got '$command'" ;;
 esac

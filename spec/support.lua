@@ -58,6 +58,41 @@ function support.docker(arguments, may_fail)
   return fine and output or nil
 end
 
+local Process = {}
+Process.__index = Process
+
+---Starts a command of the shell in the background, in a folder of support.folder; waits until
+---what it wrote has the pattern. Its `match` is what the pattern caught.
+function support.start(folder, name, command, pattern)
+  local log = folder:write(name, "")
+  local pipe = assert(io.popen(("exec %s >'%s' 2>&1 & echo $!"):format(command, log)))
+  local self = setmetatable({ pid = pipe:read("n"), log = log }, Process)
+  pipe:close()
+  self.match = support.eventually(function()
+    return self:output():match(pattern)
+  end, command .. " writes " .. pattern, 90)
+  return self
+end
+
+function Process:output()
+  local file = assert(io.open(self.log, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+function Process:signal(name)
+  return os.execute(("kill -%s %d 2>/dev/null"):format(name, self.pid))
+end
+
+---Kills it and waits for its end.
+function Process:kill()
+  self:signal("KILL")
+  support.eventually(function()
+    return not self:signal(0)
+  end, "the process has ended")
+end
+
 ---The name or id of a sandbox's container.
 function support.container_of(manager, id)
   local metadata = assert(manager:get_sandbox_info(id)).metadata

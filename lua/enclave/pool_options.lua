@@ -7,7 +7,8 @@ local pool_options = {}
 ---@field pool_size? integer kept warm; default 1
 ---@field max_size? integer grows up to this many while callers wait; default pool_size
 ---@field sandbox_type? string default "docker"
----@field config? table sandbox config, with tools_config
+---@field config? table sandbox config, with tools_config; its registry_auth = { username,
+---  password } is for pulling the image, else what `docker login` keeps in its config.json (no helpers)
 ---@field name? string default "default"
 ---@field max_waiters? integer one more is "exhausted" at once; default 100000
 ---@field max_uses? integer a sandbox is replaced after so many borrowers

@@ -82,6 +82,15 @@ ENC_DOCKER_CALL(image_pull,
                 const char *auth,
                 enc_docker_progress *progress);
 
+/* The auth of a pull of this image: of the user with this password, or when username is NULL
+ * of whom `docker login` has kept in "auths" of the config.json in $DOCKER_CONFIG or
+ * ~/.docker. A new string; NULL: there is none, or err (its code is ENCLAVE_OK else) says what
+ * hinders. Credential helpers are not asked. */
+char *enc_docker_registry_auth(const char *image,
+                               const char *username,
+                               const char *password,
+                               struct enclave_error *err);
+
 ENC_DOCKER_CALL(container_create, const char *name, const char *platform, json_t *body);
 ENC_DOCKER_CALL(container_start, const char *id);
 ENC_DOCKER_CALL(container_inspect, const char *id);

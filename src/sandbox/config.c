@@ -30,6 +30,22 @@ static ENC_READER(limits) {
                                                                                    : ENC_READ_OK;
 }
 
+/* { username, password }. What is wrong with it is said without showing it. */
+static ENC_READER(login) {
+    (void)field;
+    struct enc_config *config = into;
+    const char *user = enc_read_text(json_object_get(value, "username"));
+    const char *password = enc_read_text(json_object_get(value, "password"));
+    if (!user || !*user || !password || json_object_size(value) != 2) {
+        enc_fail_misuse(
+            err, ENC_CONFIG_OP, "registry_auth: expected a map of username and password, strings");
+        return ENC_READ_FAILED;
+    }
+    config->registry_user = strdup(user);
+    config->registry_password = strdup(password);
+    return config->registry_user && config->registry_password ? ENC_READ_OK : ENC_READ_NOMEM;
+}
+
 #define AT(member) .offset = offsetof(struct enc_config, member)
 #define WHOLE      .offset = 0 /* the reader is given the config itself */
 #define YES_NO     "true or false"
@@ -67,6 +83,7 @@ static const struct enc_field fields[] = {
     {"cap_add", "a list of names of capabilities", enc_read_list, AT(cap_add)},
     {"security_opt", "a list of strings", enc_read_list, AT(security_opt)},
     {"pull", "\"missing\", \"always\" or \"never\"", enc_read_word, AT(pull), .words = pull_words},
+    {"registry_auth", "a map of username and password", enc_read_login, WHOLE},
     {"reuse", "\"reset\", \"fresh\" or \"keep\"", enc_read_word, AT(reuse), .words = reuse_words},
     {"channel",
      "\"auto\", \"agent\" or \"exec\"",
@@ -222,6 +239,8 @@ void enc_config_unref(struct enc_config *config) {
     free(config->user);
     free(config->network);
     free(config->platform);
+    free(config->registry_user);
+    free(config->registry_password);
     free(config->runtime);
     free(config);
 }

@@ -70,6 +70,7 @@ struct enc_config {
     char **cap_add;
     char **security_opt;
     enum enc_pull pull;
+    char *registry_user, *registry_password; /* for pulling; never shown. NULL: none */
     enum enc_reuse reuse;
     enum enc_channel_kind channel;
     uint64_t max_output_bytes; /* a stream of one run */
@@ -98,7 +99,7 @@ struct enc_config *enc_config_from_json(json_t *config,
 bool enc_config_is_ignored(const char *field);
 
 /* The config with its defaults filled in, as a new JSON object; enc_config_from_json
- * makes the same config of it. */
+ * makes the same config of it, but for registry_auth, which is a secret. */
 json_t *enc_config_to_json(const struct enc_config *config);
 
 struct enc_config *enc_config_ref(struct enc_config *config);

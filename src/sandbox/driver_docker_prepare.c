@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent_volume.h"
+#include "cleanup.h"
 #include "driver_docker.h"
 #include "owner.h"
 
@@ -168,12 +169,17 @@ static void pull(struct enc_prepare *prepare) {
     const struct enc_config *config = prepare->config;
     struct enc_docker_for to = answer(prepare, on_pulled);
     to.deadline = ENC_NEVER; /* as long as it takes; whoever waits can cancel */
+    struct enclave_error err;
+    ENC_AUTO_FREE char *auth = enc_docker_registry_auth(
+        config->image, config->registry_user, config->registry_password, &err);
+    if (err.code) /* most images want no login; the registry says so if this one does */
+        enc_log(prepare->host->base.log, ENC_LOG_WARN, "%s", err.message);
     enc_log(prepare->host->base.log, ENC_LOG_INFO, "pulling image %s", config->image);
     step(prepare,
          enc_docker_image_pull(prepare->host->docker,
                                config->image,
                                config->platform,
-                               NULL,
+                               auth,
                                on_progress,
                                to,
                                &prepare->trouble));
