@@ -152,6 +152,32 @@ static void test_system_v(void **state) {
     expect_clean(4);
 }
 
+/* Where the host allows namespaces, each run has its own: nothing to find, nobody to meet. */
+static void test_namespaces(void **state) {
+    (void)state;
+    const char *leaves = "ipcmk -M 4096 >/dev/null; ipcmk -Q >/dev/null; ipcs -a | grep -c 0x;"
+                         "stat -c '%u %g' /etc/passwd /mnt; grep -c Cap.*0000$ /proc/self/status;"
+                         "id -u";
+    const char *expected = "2\n0 0\n65534 65534\n5\n65534\n";
+    for (uint32_t id = 1; id <= 2; id++) {
+        struct peer_result result = peer_shell(&peer, id, leaves);
+        assert_int_equal(result.isolation, ENC_WIRE_ISOLATION_NAMESPACES);
+        assert_string_equal(result.out.data, expected);
+        peer_result_free(&result);
+    }
+    struct peer_reset reset = peer_clean(&peer);
+    assert_string_equal(reset.failure, "");
+    assert_int_equal(reset.ipc, 0);
+    expect_clean(3);
+}
+
+static int start_apart(void **state) {
+    peer_has_namespaces = true;
+    int result = start(state);
+    peer_has_namespaces = false;
+    return result;
+}
+
 static void test_mount_points_stay(void **state) {
     (void)state;
     /* As a volume of the user's inside a place; made from outside, by the agent's parent. */
@@ -220,6 +246,7 @@ int main(void) {
         WITH_AGENT(test_processes_of_root),
         WITH_AGENT(test_what_multiplies),
         WITH_AGENT(test_system_v),
+        cmocka_unit_test_setup_teardown(test_namespaces, start_apart, stop),
         WITH_AGENT(test_mount_points_stay),
         WITH_AGENT(test_a_reset_ends_what_runs),
         WITH_AGENT(test_the_service_survives),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "namespaces.h"
 #include "reset.h"
 #include "run.h"
 #include "service.h"
@@ -67,6 +68,7 @@ static void start_warm(struct agent *agent, const struct enc_wire_frame *frame) 
         .names = names,
         .preload = preload && preload[0] ? preload : NULL,
         .env = (const char *const *)agent->env,
+        .user_namespace = agent->user_namespace,
         .changed = on_warm,
         .owner = agent,
     };
@@ -87,6 +89,7 @@ static void configure(struct agent *agent, const struct enc_wire_frame *frame) {
         return;
     }
     agent->configured = true;
+    agent->user_namespace = namespaces_open();
     service_start(agent, frame);
     start_warm(agent, frame);
 }

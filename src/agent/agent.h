@@ -43,6 +43,7 @@ struct agent {
     struct enc_list transfers; /* struct transfer */
     struct tree tree;
     struct counters counters;
+    int user_namespace;      /* of runs; 0: the container's */
     struct own own;          /* as it was before the first run */
     struct service *service; /* NULL: none */
     struct warm *warm;       /* NULL: nothing is kept warm */

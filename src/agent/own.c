@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "lines.h"
 
 #define HASH_START 14695981039346656037u /* FNV-1a, 64 bits: against accidents it is enough, */
 #define HASH_STEP  1099511628211u        /* and who could aim at it has no more to gain */
@@ -105,21 +104,17 @@ static bool is_in_place(const struct place *places, unsigned count, const char *
 static unsigned look_at_mounts(uint64_t mounts[OWN_MOUNTS_MAX],
                                const struct place *places,
                                unsigned place_count) {
-    char *line = NULL;
+    struct lines lines;
     unsigned count = 0;
-    size_t size = 0;
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    while (file && count < OWN_MOUNTS_MAX && getline(&line, &size, file) > 0) {
-        char *rest = line, *fields[5] = {NULL};
+    lines_open(&lines, "/proc/self/mountinfo");
+    while (lines_next(&lines)) {
+        char *rest = lines.line, *fields[5] = {NULL};
         for (unsigned i = 0; i < 5; i++)
             fields[i] = strsep(&rest, " ");
-        if (fields[4] && is_in_place(places, place_count, fields[4]))
+        if (count < OWN_MOUNTS_MAX && fields[4] && is_in_place(places, place_count, fields[4]))
             mounts[count++] =
                 hash(hash(HASH_START, fields[2], strlen(fields[2])), fields[4], strlen(fields[4]));
     }
-    free(line);
-    if (file)
-        fclose(file);
     return count;
 }
 

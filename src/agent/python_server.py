@@ -28,7 +28,7 @@ import sys
 class Server(Trial):
     SOCKET = 3
     ENTRY = "/proc/self/fd/4"
-    ZIP = "/proc/self/fd/5"
+    ZIP = "/proc/self/fd/6"
     FORK_TWICE = -2
 
     def __init__(self):
@@ -159,7 +159,7 @@ class Server(Trial):
         self.view = View()
         self.string_at = ctypes.string_at
         # Both are loaded: what they were loaded from can go, and no child has it.
-        for fd in (4, 5):
+        for fd in (4, 6):
             self.posix.close(fd)
         self.may_fork_once = self.is_plain()
 

@@ -9,6 +9,7 @@
 
 #include "empty.h"
 #include "ipc.h"
+#include "ports.h"
 #include "run.h"
 #include "transfer.h"
 #include "warm.h"
@@ -131,6 +132,10 @@ static void clean(struct reset *reset) {
     }
     if ((changed = own_changed(&agent->own, agent->places, agent->place_count, agent->root_ran))) {
         finish(reset, changed);
+        return;
+    }
+    if (!agent->service && ports_are_held()) { /* a service may well have connections */
+        finish(reset, "a connection that has ended still holds its port");
         return;
     }
     if (kill_others(reset) != 0) { /* nothing came up behind our back */

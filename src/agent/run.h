@@ -25,6 +25,7 @@ struct run {
     struct input in;
     struct output out, err;
     bool warm, keep_children;
+    bool apart;                     /* in namespaces of its own */
     bool timed_out, stopped, ended; /* ended: the leader */
     unsigned calls;                 /* for the end of its streams: 1 killed, 2 last call */
     uint64_t started;

@@ -76,7 +76,9 @@ static void send_exit(
     enc_wire_put_number(&writer, ENC_WIRE_TAG_LIMIT, limit);
     enc_wire_put_number(&writer, ENC_WIRE_TAG_OOM_KILLED, oom);
     enc_wire_put_number(&writer, ENC_WIRE_TAG_WAS_WARM, run->warm);
-    enc_wire_put_number(&writer, ENC_WIRE_TAG_ISOLATION, ENC_WIRE_ISOLATION_RESET);
+    enc_wire_put_number(&writer,
+                        ENC_WIRE_TAG_ISOLATION,
+                        run->apart ? ENC_WIRE_ISOLATION_NAMESPACES : ENC_WIRE_ISOLATION_RESET);
     enc_wire_put_number(&writer, ENC_WIRE_TAG_OUTPUT_TOTAL, run->out.total);
     enc_wire_put_number(&writer, ENC_WIRE_TAG_ERRORS_TOTAL, run->err.total);
     conn_send_fields(&run->agent->conn, &writer);

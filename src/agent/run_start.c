@@ -108,13 +108,14 @@ static void begin(struct run *run,
 
 static void execute(struct run *run, struct plan *plan, const struct enc_wire_frame *frame) {
     struct agent *agent = run->agent;
-    struct spawn_error error = {SPAWN_OK, 0};
+    struct spawn_error error = {SPAWN_OK, 0, false};
     struct spawn spec = {
         .argv = plan->argv,
         .env = plan->env,
         .cwd = plan->cwd,
         .identity = &run->identity,
         .limits = run->limits,
+        .user_namespace = agent->user_namespace,
         .in = plan->child_in,
         .out = plan->child_out,
         .err = plan->child_err,
@@ -126,6 +127,7 @@ static void execute(struct run *run, struct plan *plan, const struct enc_wire_fr
     run->warm = pid > 0;
     if (pid == 0)
         pid = spawn_program(&spec, &error);
+    run->apart = error.apart;
     if (pid < 0)
         refuse_spawn(run, plan, error);
     else

@@ -39,7 +39,7 @@ static void on_end(struct loop_child *child, int status, const struct rusage *us
 void service_start(struct agent *agent, const struct enc_wire_frame *frame) {
     const char **argv = settings_texts(frame, ENC_WIRE_TAG_ARG);
     struct service *service = calloc(1, sizeof *service);
-    struct spawn_error error = {SPAWN_OK, 0};
+    struct spawn_error error = {SPAWN_OK, 0, false};
     struct spawn spec = {
         .argv = argv,
         .env = (const char *const *)agent->env,

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "namespaces.h"
+
 #define CHILD_FDS_MAX 16
 
 /* Raw calls: the C library's would try to reach other threads, and this may be a child
@@ -160,11 +162,14 @@ static void execute(const struct spawn *spec) {
 static _Noreturn void child(const struct spawn *spec, volatile struct spawn_error *error) {
     sigset_t none;
     setsid();
+    if (spec->user_namespace > 0)
+        error->apart = namespaces_enter(spec->user_namespace);
     error->step = SPAWN_IDENTITY;
     if (set_descriptors(spec) == 0) {
         if (!spec->foreground)
             yield_to_agent();
         if (spawn_drop(spec->identity, &spec->limits, spec->keep_caps) == 0) {
+            namespaces_forget_keys(error->apart);
             error->step = SPAWN_FOLDER;
             if (chdir(spec->cwd ? spec->cwd : "/") == 0) {
                 error->step = SPAWN_EXEC;
@@ -181,19 +186,21 @@ static _Noreturn void child(const struct spawn *spec, volatile struct spawn_erro
 pid_t spawn_program(const struct spawn *spec, struct spawn_error *error) {
     /* The child borrows this memory and stack until it executes or ends, and changes
      * nothing in them but result, which no compiler expects. Every signal is blocked. */
-    volatile struct spawn_error result = {SPAWN_OK, 0};
+    volatile struct spawn_error result = {SPAWN_OK, 0, false};
     pid_t pid = vfork();
     if (pid == 0)
         child(spec, &result);
     if (pid < 0) {
-        *error = (struct spawn_error){SPAWN_FORK, errno};
+        *error = (struct spawn_error){SPAWN_FORK, errno, false};
         return -1;
     }
-    if (result.error == 0)
+    if (result.error == 0) {
+        error->apart = result.apart;
         return pid;
+    }
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
-    *error = (struct spawn_error){result.step, result.error};
+    *error = (struct spawn_error){result.step, result.error, false};
     return -1;
 }
 

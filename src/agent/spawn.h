@@ -45,6 +45,7 @@ struct spawn {
     unsigned extra_count;
     uint64_t keep_caps; /* bits of capabilities that it keeps (1 << CAP_SETUID …); 0: none.
                            The identity must be root for them to last through exec. */
+    int user_namespace; /* namespaces.h; 0: it stays in the agent's namespaces */
     bool foreground;    /* at the agent's own scheduling priority and OOM score: for what is
                            the agent's own (warm servers); false for runs */
 };
@@ -59,7 +60,8 @@ enum spawn_step {
 };
 struct spawn_error {
     enum spawn_step step;
-    int error; /* errno */
+    int error;  /* errno */
+    bool apart; /* it did not fail: it has namespaces of its own */
 };
 
 /* Forks (as vfork) and executes: own session, exactly the descriptors above, everything

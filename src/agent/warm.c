@@ -122,6 +122,7 @@ struct warm *warm_new(struct loop *loop, struct tree *tree, const struct warm_se
     warm->tree = tree;
     warm->changed = settings->changed;
     warm->owner = settings->owner;
+    warm->user_namespace = settings->user_namespace;
     if (!prepare(warm, settings)) {
         int error = errno;
         warm_free(warm);

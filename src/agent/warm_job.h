@@ -18,7 +18,8 @@ enum {
 enum {
     WARM_FD_JOB = 3,   /* the socket; for a server: where it is told to fork */
     WARM_FD_ENTRY = 4, /* a file in memory: the entry library */
-    WARM_FD_ZIP = 5,   /* a file in memory: the Python server; Python servers only */
+    WARM_FD_USER = 5,  /* the user namespace of runs; any other file: there is none */
+    WARM_FD_ZIP = 6,   /* a file in memory: the Python server; Python servers only */
 };
 
 /* Agent to waiting process: the job, with the descriptors 0, 1 and 2 attached. Behind it
@@ -52,8 +53,9 @@ enum warm_says {
 struct warm_reply {
     uint32_t says; /* enum warm_says */
     int32_t pid;
-    uint32_t step; /* enum spawn_step */
-    int32_t error; /* errno */
+    uint32_t step;  /* enum spawn_step */
+    int32_t error;  /* errno */
+    uint32_t apart; /* it is in namespaces of its own */
 };
 
 #endif

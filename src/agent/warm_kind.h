@@ -56,6 +56,7 @@ struct warm {
     int entry_file; /* warm_files.h */
     int python_file;
     int null_fd;
+    int user_namespace;       /* the agent's to close; 0: none */
     struct identity identity; /* the agent's */
     uint64_t caps;            /* those of WARM_CAPS that the agent has */
     unsigned kind_count;
@@ -70,6 +71,9 @@ bool warm_fits(const struct warm_kind *kind, const struct spawn *spec);
 const char *warm_variable(const char *const *env, const char *name);
 /* The executable that a name means on this PATH; false: there is none. */
 bool warm_find(const char *name, const char *path, char *found, size_t size);
+
+/* What waiting processes have as WARM_FD_USER. */
+int warm_user_fd(const struct warm *warm);
 
 /* A pair of connected sockets of whole messages, CLOEXEC. */
 int warm_sockets(int ends[2]);

@@ -88,7 +88,7 @@ static const char **server_env(const struct warm *warm, char *path, char *preloa
     env[used++] = preload;
     env[used++] = "HOME=/nonexistent";
     env[used++] = "LD_BIND_NOW=1"; /* once here, not in each child */
-    env[used++] = "PYTHONPATH=/proc/self/fd/5";
+    env[used++] = "PYTHONPATH=/proc/self/fd/6";
     for (size_t i = 0; i < count; i++) {
         if (is_locale(warm->env[i]))
             env[used++] = warm->env[i];
@@ -102,7 +102,7 @@ static pid_t server_spawn(struct warm_kind *kind, int socket, int output) {
     struct warm *warm = kind->warm;
     char mark[WARM_MARK_SIZE], path[4096 + 8], preload[4096 + 32];
     const char *argv[] = {kind->name, mark, NULL};
-    const int extra[] = {socket, warm->entry_file, warm->python_file};
+    const int extra[] = {socket, warm->entry_file, warm_user_fd(warm), warm->python_file};
     struct spawn_error error;
     /* Anything that is no option and no file, and that is found nowhere else. */
     memset(mark, 'm', sizeof mark);
@@ -123,7 +123,7 @@ static pid_t server_spawn(struct warm_kind *kind, int socket, int output) {
         .out = output,
         .err = output,
         .extra = extra,
-        .extra_count = 3,
+        .extra_count = 4,
         .keep_caps = warm->caps,
         .foreground = true,
     };

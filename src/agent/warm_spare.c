@@ -10,6 +10,10 @@
 
 #include "warm_kind.h"
 
+int warm_user_fd(const struct warm *warm) {
+    return warm->user_namespace > 0 ? warm->user_namespace : warm->null_fd;
+}
+
 int warm_sockets(int ends[2]) {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
 }
@@ -105,7 +109,7 @@ static bool shell_start(struct warm_kind *kind, int socket) {
     struct warm *warm = kind->warm;
     const char *env[ROOM + 1] = {"LD_PRELOAD=/proc/self/fd/4"};
     const char *argv[] = {kind->name, "-c", ":", NULL};
-    const int extra[] = {socket, warm->entry_file};
+    const int extra[] = {socket, warm->entry_file, warm_user_fd(warm)};
     char path[4096 + 8];
     struct spawn_error error;
     if ((size_t)snprintf(path, sizeof path, "PATH=%s", warm->path) >= sizeof path)
@@ -122,7 +126,7 @@ static bool shell_start(struct warm_kind *kind, int socket) {
         .out = warm->null_fd,
         .err = warm->null_fd,
         .extra = extra,
-        .extra_count = 2,
+        .extra_count = 3,
         .keep_caps = warm->caps,
         .foreground = true,
     };
@@ -232,11 +236,12 @@ pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct sp
     if (got > 0 && reply.says == WARM_STARTED) {
         spare_forget(kind); /* it is the run's now */
         spare_soon(kind);
+        error->apart = reply.apart != 0;
         return pid;
     }
     warm_spare_drop(kind);
     if (got > 0 && reply.says == WARM_FAILED) {
-        *error = (struct spawn_error){(enum spawn_step)reply.step, reply.error};
+        *error = (struct spawn_error){(enum spawn_step)reply.step, reply.error, false};
         return -1;
     }
     return 0;

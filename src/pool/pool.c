@@ -182,6 +182,14 @@ static void clean(struct enc_slot *slot) {
         on_reset(slot, NULL, &err);
 }
 
+static void count_runs(struct enc_pool *pool, struct enc_sandbox *sandbox) {
+    struct enc_levels *all = &pool->totals.ran, *ran = &sandbox->ran;
+    all->namespaces += ran->namespaces;
+    all->reset += ran->reset;
+    all->container += ran->container;
+    *ran = (struct enc_levels){0};
+}
+
 void enc_pool_release(struct enc_pool *pool, struct enc_sandbox *sandbox, const char *retire) {
     struct enc_slot *slot = sandbox->data;
     if (slot->state != ENC_SLOT_BUSY && slot->state != ENC_SLOT_LOST) {
@@ -194,6 +202,7 @@ void enc_pool_release(struct enc_pool *pool, struct enc_sandbox *sandbox, const 
         return;
     }
     pool->totals.returned++;
+    count_runs(pool, sandbox);
     if (slot->state == ENC_SLOT_LOST || sandbox->broken)
         retire = "lost";
     if (!retire)

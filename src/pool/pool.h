@@ -122,7 +122,8 @@ struct enc_list *enc_pool_sandboxes(struct enc_pool *pool); /* of enc_sandbox, i
  * { name, pool_size, max_size, idle, busy, waiting, creating, retiring,
  *   totals: { borrowed, returned, timeouts, cancelled, exhausted, created, create_failed,
  *             resets, retired: { reason: n },
- *             found: { processes, files, ipc } (what resets removed), … },
+ *             found: { processes, files, ipc } (what resets removed),
+ *             isolation: { namespaces, reset, container } (how many runs had which), … },
  *   wait|run|reset|create: { count, mean, p50, p90, p99, max } in seconds } */
 json_t *enc_pool_stats(const struct enc_pool *pool);
 

@@ -43,6 +43,7 @@ struct enc_totals {
     uint64_t borrowed, returned, timeouts, cancelled, exhausted, refused;
     uint64_t created, create_failed, resets, reset_failed;
     uint64_t found_processes, found_files, found_ipc; /* by resets */
+    struct enc_levels ran;
     struct enc_reason retired[ENC_REASONS];
 };
 

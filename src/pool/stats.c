@@ -32,6 +32,15 @@ static json_t *totals_to_json(const struct enc_totals *totals) {
                                   (json_int_t)totals->found_files,
                                   "ipc",
                                   (json_int_t)totals->found_ipc));
+    json_object_set_new(json,
+                        "isolation",
+                        json_pack("{s:I, s:I, s:I}",
+                                  "namespaces",
+                                  (json_int_t)totals->ran.namespaces,
+                                  "reset",
+                                  (json_int_t)totals->ran.reset,
+                                  "container",
+                                  (json_int_t)totals->ran.container));
     return json;
 }
 

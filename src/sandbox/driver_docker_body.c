@@ -8,7 +8,14 @@
 /* What the first process needs to start programs as another user, to end them, and to
  * clean after them. */
 static const char *const capabilities[] = {
-    "SETUID", "SETGID", "KILL", "SETPCAP", "CHOWN", "DAC_OVERRIDE", "FOWNER"};
+    "SETUID",
+    "SETGID",
+    "KILL",
+    "SETPCAP",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "SETFCAP" /* to map root in a user namespace, where they are allowed */};
 
 #define TMPFS_MAX (256ull << 20)
 #define SHM_MAX   (64ull << 20)

@@ -21,6 +21,17 @@ static void run_free(struct enc_run *run) {
     free(run);
 }
 
+static void count_level(struct enc_levels *ran, const char *isolation) {
+    if (!isolation)
+        return; /* nobody knows how it ended */
+    if (!strcmp(isolation, "namespaces"))
+        ran->namespaces++;
+    else if (!strcmp(isolation, "reset"))
+        ran->reset++;
+    else
+        ran->container++;
+}
+
 /* The one way out of the sandbox. */
 static void end(struct enc_run *run, const struct enclave_error *err) {
     struct enc_sandbox *sandbox = run->sandbox;
@@ -34,6 +45,7 @@ static void end(struct enc_run *run, const struct enclave_error *err) {
     enc_output_end(&run->result.err, &run->tail_at[1]);
     if (!run->result.wall_ns)
         run->result.wall_ns = enc_now() - run->started_ns;
+    count_level(&sandbox->ran, run->result.isolation);
     enc_sandbox_note_work(sandbox);
     if (!run->dropped)
         run->events->on_done(run->data, &run->result, err);

@@ -44,6 +44,11 @@ struct enc_sandbox_events {
     void (*on_gone)(void *data, struct enc_sandbox *sandbox);
 };
 
+/* How many runs each level of isolation had: struct enc_run_result. */
+struct enc_levels {
+    uint64_t namespaces, reset, container;
+};
+
 /* What a reset found and what it cost. */
 struct enc_reset_report {
     uint64_t ns;
@@ -73,6 +78,7 @@ struct enc_sandbox {
     bool dirty;         /* something ran or was put since the last reset */
     bool ready, broken; /* came up; died */
     struct enc_reset_report last_reset;
+    struct enc_levels ran;      /* since the pool looked last */
     enc_reset_done *reset_done; /* NULL: no reset is under way */
     void *reset_data;
     bool reset_begun; /* false: it waits for dropped runs to end */

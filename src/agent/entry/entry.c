@@ -14,6 +14,7 @@
 #include <linux/sched.h>
 
 #include "../warm_job.h"
+#include "enter.h"
 #include "entry.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -35,6 +36,7 @@ static struct {
     char *region;           /* the job; its strings stay here for good */
     const uintptr_t *needs; /* from, to: memory that any program writes to */
     int need_count;
+    uint32_t apart; /* in namespaces of its own */
 } here;
 
 static int equals_nul(const char *at, const char *end) {
@@ -97,6 +99,7 @@ static void say(int fd, uint32_t says, uint32_t step, long error) {
         .pid = (int32_t)sys3(SYS_getpid_, 0, 0, 0),
         .step = step,
         .error = (int32_t)error,
+        .apart = here.apart,
     };
     sys6(SYS_sendto_, fd, &reply, sizeof reply, MSG_NOSIGNAL_, 0, 0);
 }
@@ -230,11 +233,27 @@ EXPORT int enclave_prepare(void) {
     return 0;
 }
 
+/* While it waits: it goes where the run is to be, with no more capabilities than it has. */
+static void go_apart(void) {
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct had[2];
+    if (sys3(SYS_capget_, &head, had, 0) < 0)
+        return;
+    here.apart = enter_namespaces(WARM_FD_USER) == 0;
+    uint64_t keep = had[0].permitted | (uint64_t)had[1].permitted << 32;
+    for (int cap = 0; cap < 64; cap++)
+        if (!(keep >> cap & 1))
+            sys5(SYS_prctl_, PR_CAPBSET_DROP, cap, 0, 0, 0);
+    if (sys3(SYS_capset_, &head, had, 0) < 0)
+        leave(126);
+}
+
 /* Waits for a job and becomes its process, all but the program and its environment. Ends
  * the process where there is no job or it cannot be done. */
 EXPORT void enclave_wait(int socket, struct warm_view *view) {
     enum { STEP_IDENTITY = 2, STEP_FOLDER = 3 }; /* of enum spawn_step */
     int fds[3];
+    go_apart();
     say(socket, WARM_WAITING, 0, 0);
     get_ready(socket);
     struct warm_job *job = receive(socket, fds);
@@ -243,6 +262,7 @@ EXPORT void enclave_wait(int socket, struct warm_view *view) {
     long failed = drop(job);
     uint32_t step = STEP_IDENTITY;
     if (failed == 0) {
+        forget_keys(here.apart != 0);
         step = STEP_FOLDER;
         failed = sys3(SYS_chdir_, view->folder, 0, 0);
     }

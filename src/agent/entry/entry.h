@@ -79,6 +79,7 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_setgroups_          __NR_setgroups
 #define SYS_setresgid_          __NR_setresgid
 #define SYS_setresuid_          __NR_setresuid
+#define SYS_capget_             __NR_capget
 #define SYS_capset_             __NR_capset
 #define SYS_close_range_        436 /* the same everywhere; older headers lack it */
 #define SYS_chdir_              __NR_chdir

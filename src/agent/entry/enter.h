@@ -1,0 +1,48 @@
+/* enter.h - into namespaces of a run's own and away from keys of others, by system calls
+ * alone: used by the agent for a program that it executes, and by what becomes one inside a
+ * waiting process. */
+#ifndef AGENT_WARM_ENTER_H
+#define AGENT_WARM_ENTER_H
+
+#include <linux/keyctl.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+
+#include "entry.h"
+
+#define SYS_setns_   __NR_setns
+#define SYS_unshare_ __NR_unshare
+#define SYS_mount_   __NR_mount
+#define SYS_keyctl_  __NR_keyctl
+
+/* Into the user namespace, where the caller has every capability until it drops them, and
+ * from there into new ones for System V objects and message queues, with the folder that
+ * shows the queues. The process stays what it is, by number, user and files. 0 or -errno:
+ * it may then be in the user namespace, which alone changes nothing for it. */
+static inline long enter_namespaces(int user_namespace) {
+    long failed = sys3(SYS_setns_, user_namespace, CLONE_NEWUSER, 0);
+    if (failed < 0 || (failed = sys3(SYS_unshare_, CLONE_NEWIPC | CLONE_NEWNS, 0, 0)) < 0)
+        return failed;
+    const long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    failed = sys5(SYS_mount_, "mqueue", "/dev/mqueue", "mqueue", flags, 0);
+    enum { NO_ENTRY = -2 };
+    return failed == NO_ENTRY ? 0 : failed;
+}
+
+/* Once it has its user: no key of an earlier run, of the same user, is within reach. Where
+ * keys cannot be used at all, as under Docker's default seccomp profile, it is one call. The
+ * user's own keyrings are the host's, and left alone, but in a user namespace. */
+static inline void forget_keys(int apart) {
+    if (sys3(SYS_keyctl_, KEYCTL_JOIN_SESSION_KEYRING, 0, 0) < 0 || !apart)
+        return;
+    const long own = KEY_SPEC_SESSION_KEYRING;
+    long kept = sys3(SYS_keyctl_, KEYCTL_GET_PERSISTENT, -1, own);
+    if (kept > 0) {
+        sys3(SYS_keyctl_, KEYCTL_CLEAR, kept, 0);
+        sys3(SYS_keyctl_, KEYCTL_UNLINK, kept, own);
+    }
+    sys3(SYS_keyctl_, KEYCTL_CLEAR, KEY_SPEC_USER_KEYRING, 0);
+    sys3(SYS_keyctl_, KEYCTL_CLEAR, KEY_SPEC_USER_SESSION_KEYRING, 0);
+}
+
+#endif
