@@ -5,7 +5,7 @@ local residue = {}
 -- What a later borrower finds that is not as it was: names of files in all that is writable,
 -- processes, System V and POSIX objects, ports and sockets, its own state.
 residue.scan = [==[
-import os, resource, stat
+import os, resource, socket, stat
 me, found = os.getpid(), []
 dirs = [d for d in ("/sandbox", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run", "/dev",
   "/var/local", "/sys/fs/cgroup", "/.enclave", "/.enclave-io", "/root", "/home")
@@ -36,8 +36,11 @@ for name in ("shm", "msg", "sem"):
 for name in ("tcp", "tcp6", "udp", "udp6", "raw", "netlink"):
     if os.path.exists("/proc/net/" + name):
         with open("/proc/net/" + name) as file:
-            found += [name + line for line in file.readlines()[1:]
-                      if name != "netlink" or line.split()[2] != "0"] # the kernel's own
+            lines = file.readlines()[1:]
+        # Of netlink not the addresses and numbers in the kernel: a sandbox that could not be
+        # cleaned, or not in time, is replaced by a new one.
+        found += [name + (" ".join(line.split()[1:6]) if name == "netlink" else line)
+            for line in lines]
 with open("/proc/net/unix") as file:
     found += ["unix " + line.split()[-1] for line in file if "left" in line]
 found.append("umask %o" % os.umask(0))
@@ -45,8 +48,8 @@ found.append("nice %d" % os.getpriority(os.PRIO_PROCESS, 0))
 found.append("affinity %r" % sorted(os.sched_getaffinity(0)))
 found += ["%s %r" % (n, resource.getrlimit(getattr(resource, n)))
   for n in dir(resource) if n.startswith("RLIMIT_")]
-found += ["env %s=%s" % pair for pair in sorted(os.environ.items())
-  if pair[0] != "HOSTNAME"] # the container's id: a sandbox may be replaced
+found += ["env %s=%s" % (name, "own" if value == socket.gethostname() else value)
+    for name, value in sorted(os.environ.items())]
 found.append("cwd " + os.getcwd())
 found.append("free %d %d" % (os.statvfs("/sandbox").f_bfree, os.statvfs("/tmp").f_bfree))
 import sys, json, builtins, site

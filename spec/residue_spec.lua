@@ -4,66 +4,8 @@ local enclave = require "enclave"
 local support = require "spec.support"
 local residue = require "spec.residue"
 
-<<<<<<< HEAD
--- What a later borrower finds that is not as it was: names of files in all that is writable,
--- processes, System V and POSIX objects, ports and sockets, its own state.
-local scan = [==[
-import os, resource, socket, stat
-me, found = os.getpid(), []
-dirs = [d for d in ("/sandbox", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run", "/dev",
-  "/var/local", "/sys/fs/cgroup", "/.enclave", "/.enclave-io", "/root", "/home")
-  if os.path.isdir(d)]
-for top in dirs:
-    for folder, names, files in os.walk(os.fsencode(top)):
-        for name in names + files:
-            path = os.path.join(folder, name)
-            if path.startswith((b"/dev/pts/", b"/.enclave/", b"/sys/")):
-                continue
-            kind = os.lstat(path).st_mode
-            found.append("%r %o %d" % (path, kind, os.lstat(path).st_uid))
-    about = os.stat(top)
-    found.append("%s %o %d:%d %r" % (top, about.st_mode, about.st_uid, about.st_gid,
-        os.listxattr(top)))
-for pid in filter(str.isdigit, os.listdir("/proc")):
-    try:
-        with open("/proc/%s/status" % pid) as file:
-            status = dict(line.split(":", 1) for line in file)
-    except OSError:
-        continue
-    # The agent and what it keeps warm are root's; so is nothing that a run could be.
-    if int(pid) not in (1, me, os.getppid()) and status["Uid"].split()[0] != "0":
-        found.append("process " + status["Name"].strip())
-for name in ("shm", "msg", "sem"):
-    with open("/proc/sysvipc/" + name) as file:
-        found += [name + line for line in file.readlines()[1:]]
-for name in ("tcp", "tcp6", "udp", "udp6", "raw", "netlink"):
-    if os.path.exists("/proc/net/" + name):
-        with open("/proc/net/" + name) as file:
-            lines = file.readlines()[1:]
-        # Of netlink not the addresses and numbers in the kernel: a sandbox that could not be
-        # cleaned in time, on a slow machine, is replaced by a new one.
-        found += [name + (" ".join(line.split()[1:6]) if name == "netlink" else line)
-            for line in lines]
-with open("/proc/net/unix") as file:
-    found += ["unix " + line.split()[-1] for line in file if "left" in line]
-found.append("umask %o" % os.umask(0))
-found.append("nice %d" % os.getpriority(os.PRIO_PROCESS, 0))
-found.append("affinity %r" % sorted(os.sched_getaffinity(0)))
-found += ["%s %r" % (n, resource.getrlimit(getattr(resource, n)))
-  for n in dir(resource) if n.startswith("RLIMIT_")]
-found += ["env %s=%s" % (name, "own" if value == socket.gethostname() else value)
-    for name, value in sorted(os.environ.items())]
-found.append("cwd " + os.getcwd())
-found.append("free %d %d" % (os.statvfs("/sandbox").f_bfree, os.statvfs("/tmp").f_bfree))
-import sys, json, builtins, site
-found += [repr(sys.path), repr(sorted(vars(builtins))), json.dumps([1])]
-found.append(repr(site.ENABLE_USER_SITE))
-print("\n".join(sorted(found)))
-]==]
-=======
 local scan, reaching = residue.scan, residue.reaching
 local leaving, leaving_python = residue.leaving, residue.leaving_python
->>>>>>> f82b498 (wip)
 
 for _, case in ipairs({
   { user = "65534:65534", isolation = "reset" },

@@ -1,5 +1,5 @@
 /* agent_peer.h - the engine's end of the frames, for tests: starts the real agent as PID 1
- * of namespaces of its own (pid, mount, ipc; its temp places are fresh tmpfs) and speaks
+ * of namespaces of its own (pid, mount, ipc, net; its temp places are fresh tmpfs) and speaks
  * to it, blocking, with a limit. Needs root. */
 #ifndef SPEC_AGENT_PEER_H
 #define SPEC_AGENT_PEER_H
@@ -71,7 +71,7 @@ static inline void peer_child(int in, int out, const char *socket_path) {
     static const char *const places[] = {PEER_WORK, "/tmp", "/var/tmp", "/dev/shm"};
     int status = 0;
     int binary = open(AGENT_BINARY, O_RDONLY | O_CLOEXEC); /* its folder may be covered below */
-    if (binary < 0 || unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC) < 0)
+    if (binary < 0 || unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET) < 0)
         _exit(90);
     pid_t pid = fork();
     if (pid == 0) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "namespaces.h"
+#include "ports.h"
 #include "reset.h"
 #include "run.h"
 #include "service.h"
@@ -26,6 +27,7 @@ static void tell_ready(struct agent *agent) {
         return;
     agent->told_ready = true;
     loop_timer_stop(&agent->warm_late);
+    agent->shares_network = agent->service || ports_are_used();
     own_remember(&agent->own, agent->places, agent->place_count);
     enc_wire_begin(&writer, bytes, sizeof bytes, ENC_WIRE_READY, 0);
     for (unsigned i = 0; i < agent->up_count; i++)

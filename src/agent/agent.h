@@ -49,6 +49,7 @@ struct agent {
     struct warm *warm;       /* NULL: nothing is kept warm */
     uint64_t warm_since;
     struct loop_timer warm_late;
+    bool shares_network;            /* with others, as far as it can be seen, or with the service */
     bool told_ready, root_ran;      /* root_ran: something had the agent's own user */
     const char *up[WARM_NAMES_MAX]; /* interpreters that came up */
     unsigned up_count;

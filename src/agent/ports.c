@@ -11,7 +11,7 @@ static bool counts(const char *line, const char *protocol, const char *name) {
     return at && strtoul(at + strlen(name), NULL, 10) > 0;
 }
 
-static bool has_connections(void) {
+bool ports_are_used(void) {
     struct lines lines;
     bool found = false;
     lines_open(&lines, "/proc/net/sockstat");
@@ -49,7 +49,7 @@ bool ports_are_held(void) {
     struct lines lines;
     unsigned long first_picked = 32768;
     bool held = false;
-    if (!has_connections())
+    if (!ports_are_used())
         return false;
     lines_open(&lines, "/proc/sys/net/ipv4/ip_local_port_range");
     while (lines_next(&lines))

@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/* Whether anything in this network listens or is connected, or was a minute ago. */
+bool ports_are_used(void);
+
 /* Whether a TCP connection is left that holds a port which a program may want, or that was
  * made inside. Ports that the kernel picks for connections to the outside do not count. Cheap
  * where there was no connection at all. */

@@ -134,7 +134,7 @@ static void clean(struct reset *reset) {
         finish(reset, changed);
         return;
     }
-    if (!agent->service && ports_are_held()) { /* a service may well have connections */
+    if (!agent->shares_network && ports_are_held()) {
         finish(reset, "a connection that has ended still holds its port");
         return;
     }
