@@ -28,7 +28,8 @@ local manager = {}
 ---@field secrets? table<string, string> for tools that declare them; default: the environment
 ---@field log_level? "debug"|"info"|"warn"|"error"|"off"
 ---@field on_log? fun(level: string, line: string)
----@field reload_interval? number seconds between looks at the plugin files; default 1
+---@field reload_interval? number seconds between looks at the plugin files; default: whenever the
+--- operating system tells of a change
 ---@field cleanup_interval? number kept for callers of other systems; shown in get_stats
 
 local known = {
@@ -136,6 +137,7 @@ function Manager:close()
   for task in pairs(self.returning) do
     task:join()
   end
+  self.registry:close()
 end
 
 Manager.__close = Manager.close

@@ -341,6 +341,19 @@ function core.read_input() end
 ---@return { columns: integer, rows: integer }|nil # nil: it is no terminal
 function core.terminal(descriptor) end
 
+---Calls fn when something changed in a folder (not in those below), once it was quiet for a
+---moment; while something waits. To be closed; what nobody refers to ends by itself.
+---@param folder string
+---@param fn fun()
+---@return enclave.Watch|nil
+---@return enclave.Error? err the folder is not there, or the host cannot tell
+function core.watch(folder, fn) end
+
+---@class enclave.Watch
+local Watch = {}
+---Idempotent.
+function Watch:close() end
+
 ---@param bytes string
 ---@return string
 function core.base64_encode(bytes) end

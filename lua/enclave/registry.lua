@@ -4,6 +4,7 @@
 local core = require "enclave.core"
 local definitions = require "enclave.definitions"
 local errors = require "enclave.errors"
+local follow = require "enclave.follow"
 local loader = require "enclave.loader"
 local search_path = require "enclave.search_path"
 local suggest = require "enclave.suggest"
@@ -101,13 +102,8 @@ local function scan(self)
   return problems
 end
 
--- Looks for changes, at most once an interval. Each problem is said once.
-local function refresh(self)
-  local now = core.now()
-  if self.scanning or now - self.checked < self.interval then
-    return
-  end
-  self.scanning, self.checked = true, now
+-- Looks for changes. Each problem is said once.
+local function look(self)
   local said = {}
   for _, problem in ipairs(scan(self)) do
     said[problem] = true
@@ -115,7 +111,7 @@ local function refresh(self)
       core.log("error", problem)
     end
   end
-  self.said, self.scanning = said, false
+  self.said = said
 end
 
 ---@param options? { tools?: string[], hooks?: string[], languages?: string[], interval?: number,
@@ -126,24 +122,30 @@ function registry.new(options)
   options = options or {}
   local self = setmetatable({
     files = {}, order = {}, overrides = {}, said = {}, secrets = options.secrets or {},
-    interval = options.interval or 1, languages = options.languages or {}, kept = {},
-    checked = core.now(),
+    languages = options.languages or {}, kept = {},
     entries = search_path.entries(options.tools, options.hooks, function(line)
       core.log("warn", line)
     end),
   }, Registry)
+  self.follower = follow.new(self.entries, options.interval, look, self)
   local problems = scan(self)
   if #problems > 0 then
+    self:close()
     return nil, errors.new("invalid", table.concat(problems, "; "), "tools.load")
   end
   return self
+end
+
+---Files are followed no more. Idempotent.
+function Registry:close()
+  self.follower:close()
 end
 
 ---@param name string
 ---@return enclave.Tool|nil
 ---@return enclave.Error? err code "not_found", lists the known ones
 function Registry:tool(name)
-  refresh(self)
+  self.follower:check()
   local tool = self.tools_by_name[name]
   if tool then
     return tool
@@ -163,7 +165,7 @@ end
 
 ---@return enclave.Tool[] # by name
 function Registry:tools()
-  refresh(self)
+  self.follower:check()
   local list = {}
   for _, name in ipairs(suggest.names(self.tools_by_name)) do
     list[#list + 1] = self.tools_by_name[name]
@@ -181,7 +183,7 @@ end
 ---@param event "on_create"|"on_borrow"|"on_return"|"on_destroy"
 ---@return enclave.Hook[] # in the order in which they run
 function Registry:hooks(event)
-  refresh(self)
+  self.follower:check()
   return self.hooks_by_event[event]
 end
 

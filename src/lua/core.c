@@ -74,6 +74,7 @@ static struct l_core *core_new(lua_State *L) {
     enc_list_init(&core->sandboxes);
     enc_list_init(&core->latches);
     enc_list_init(&core->servers);
+    enc_list_init(&core->watches);
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     core->L = core->current = lua_tothread(L, -1);
     lua_pop(L, 1);
@@ -93,6 +94,7 @@ static struct l_core *core_new(lua_State *L) {
     l_sandbox_class(L, core);
     l_run_class(L, core);
     l_server_class(L, core);
+    l_watch_class(L, core);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     return core;
 }
@@ -110,6 +112,7 @@ int luaopen_enclave_core(lua_State *L) {
                                              l_task_functions,
                                              l_budget_functions,
                                              l_base64_functions,
+                                             l_watch_functions,
                                              l_pool_functions,
                                              l_sandbox_functions,
                                              l_fs_functions,

@@ -20,6 +20,7 @@
 #define L_RUN     "enclave.Run"
 #define L_WAIT    "enclave.Wait"
 #define L_ERROR   "enclave.Error"
+#define L_WATCH   "enclave.Watch"
 
 struct l_core {
     lua_State *L; /* the main thread */
@@ -37,6 +38,7 @@ struct l_core {
     struct enc_list sandboxes;   /* struct l_sandbox of their own */
     struct enc_list latches;     /* struct l_latch */
     struct enc_list servers;     /* struct l_server */
+    struct enc_list watches;     /* struct l_watch */
     struct enc_timer close_timer;
     enc_deadline close_by;
     void *canary;                     /* the newest one: see l_canary */
@@ -233,7 +235,9 @@ void l_sandbox_class(lua_State *L, struct l_core *core);
 void l_run_class(lua_State *L, struct l_core *core);
 void l_server_class(lua_State *L, struct l_core *core);
 void l_servers_close(struct l_core *core);
-extern const luaL_Reg l_base64_functions[];
+void l_watch_class(lua_State *L, struct l_core *core);
+void l_watches_close(struct l_core *core);
+extern const luaL_Reg l_base64_functions[], l_watch_functions[];
 extern const luaL_Reg l_pool_functions[], l_sandbox_functions[], l_fs_functions[];
 extern const luaL_Reg l_http_functions[], l_httpd_functions[], l_signal_functions[];
 extern const luaL_Reg l_terminal_functions[];

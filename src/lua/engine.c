@@ -142,6 +142,7 @@ static void begin(struct l_core *core) {
  * stays, so the loop is turned until what was ours is gone. */
 static void close_engine(struct l_core *core) {
     l_servers_close(core);
+    l_watches_close(core);
     l_pools_close(core);
     l_sandboxes_close(core);
     if (core->own_engine) {
