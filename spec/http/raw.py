@@ -35,10 +35,11 @@ def shell(command, query="", timeout=60):
 
 
 class Reply:
-    """Reads one answer from a socket: status, headers, body (pieces as they come)."""
+    """Reads one answer: status, headers, body (pieces as they come). Of a pipeline each after
+    the other, from the file of the first."""
 
-    def __init__(self, sock):
-        self.file = sock.makefile("rb")
+    def __init__(self, sock, file=None):
+        self.file = file or sock.makefile("rb")
         line = self.file.readline()
         while line.startswith(b"HTTP/1.1 100"):
             self.file.readline()

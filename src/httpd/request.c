@@ -1,5 +1,5 @@
 /* One request: its head is looked at, its body collected; then it is with its user, and its
- * connection is suspended, until there is something to send. */
+ * connection is suspended when that takes time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,16 +108,24 @@ static enum MHD_Result collect(struct enc_httpd_request *request, const char *by
     return enc_buf_append(&request->body, bytes, size) ? MHD_YES : MHD_NO;
 }
 
-/* To its user. */
+/* To its user. What needs no waiting is answered before libmicrohttpd asks again, so that the
+ * connection need not be suspended; nor would it be fit for that yet: one that is suspended at
+ * once is read from when it is resumed, and closed unanswered when its client has only shut its
+ * own side. */
 static enum MHD_Result hand_over(struct enc_httpd_request *request) {
     struct enc_httpd *httpd = request->httpd;
     if (!httpd->options.on_request(httpd->options.data, request))
         return MHD_NO;
-    request->held = request->suspended = true;
+    request->held = true;
     request->told = request->link && request->link->gone;
     enc_list_push_back(&httpd->held, &request->in_held);
     if (request->link)
         request->link->request = request;
+    return MHD_YES;
+}
+
+static enum MHD_Result wait_for_user(struct enc_httpd_request *request) {
+    request->suspended = true;
     MHD_suspend_connection(request->connection);
     return MHD_YES;
 }
@@ -141,6 +149,8 @@ enum MHD_Result enc_httpd_on_call(void *data,
         return collect(request, upload, upload_len);
     if (request->answered)
         return enc_httpd_send_answer(request);
+    if (request->held)
+        return wait_for_user(request);
     if (request->too_large)
         return refuse(request, 413, "the body is too large");
     return hand_over(request);
