@@ -82,6 +82,30 @@ describe("reuse", function()
     assert.same({}, retired())
   end)
 
+  it("replaces one whose image has a volume, but where that is given a tmpfs", function()
+    local image = "enclave-spec-volumes:latest"
+    local container = support.docker("create " .. support.image .. " true"):match("%w+")
+    support.docker(("commit -c 'VOLUME [\"/srv/\"]' %s %s"):format(container, image))
+    finally(function()
+      support.docker("rm -f " .. container)
+      manager:close()
+      support.docker("rmi -f " .. image)
+    end)
+    for name, tmpfs in pairs({ loose = {}, covered = { ["/srv"] = "size=1m" } }) do
+      assert(manager:initialize_pool{ name = name, pool_size = 1,
+        config = { image = image, user = "root", tmpfs = tmpfs } })
+      for _ = 1, 2 do
+        local result = assert(manager:execute_tool_in_pool("shell_executor",
+          { command = "ls -A /srv; echo x > /srv/left" }, { pool = name, timeout = 60 }))
+        assert.equal("", result.output)
+        assert.equal("success", result.status, result.error)
+      end
+    end
+    local pools = manager:get_stats().pools
+    assert.is_true(pools.loose.totals.retired.not_cleanable >= 1)
+    assert.same({}, pools.covered.totals.retired)
+  end)
+
   -- What root can change beyond the places that are emptied, and how the next one would see it.
   for what, pair in pairs({
     ["a file in /dev"] = { "echo x > /dev/left", "ls /dev | grep left || true", "" },

@@ -235,6 +235,7 @@ void enc_config_unref(struct enc_config *config) {
     free(config->driver);
     free(config->image);
     free(config->image_id);
+    enc_strings_free(config->image_volumes);
     free(config->working_dir);
     free(config->user);
     free(config->network);
@@ -266,6 +267,24 @@ bool enc_config_is_bound(const struct enc_config *config, const char *path) {
     return volumes > others;
 }
 
+static bool is_mounted(const struct enc_config *config, const char *path) {
+    for (const struct enc_volume *volume = config->volumes; volume->source; volume++)
+        if (!strcmp(volume->bind, path))
+            return true;
+    for (const struct enc_pair *pair = config->tmpfs; pair->name; pair++)
+        if (!strcmp(pair->name, path))
+            return true;
+    return false;
+}
+
+const char *enc_config_loose_volume(const struct enc_config *config) {
+    for (char **path = config->image_volumes; path && *path; path++)
+        if (!is_mounted(config, *path))
+            return *path;
+    return NULL;
+}
+
 bool enc_config_must_replace(const struct enc_config *config) {
-    return config->reuse == ENC_REUSE_RESET && (!config->read_only || config->privileged);
+    return config->reuse == ENC_REUSE_RESET &&
+           (!config->read_only || config->privileged || enc_config_loose_volume(config));
 }

@@ -47,6 +47,7 @@ struct enc_config {
     char *driver;         /* "docker"; from the sandbox type */
     char *image;          /* "python:3.11-slim" */
     char *image_id;       /* what that name stood for when it was looked up; NULL: not known */
+    char **image_volumes; /* folders that the image says are volumes; NULL: not known */
     char **command;       /* supervised service, NULL-terminated; NULL: none */
     char *working_dir;    /* "/sandbox" */
     struct enc_pair *env; /* until a NULL name */
@@ -109,10 +110,14 @@ void enc_config_unref(struct enc_config *config);
  * ours to empty. */
 bool enc_config_is_bound(const struct enc_config *config, const char *path);
 
+/* A folder that the image wants as a volume and the config does not mount: Docker makes it
+ * writable, with the image's content in it. NULL: there is none. */
+const char *enc_config_loose_volume(const struct enc_config *config);
+
 /* Cleaning cannot be trusted, as runs may write beyond the places that are emptied: on a
  * writable root file system, where images have folders that belong to all kinds of users,
- * or to the kernel's settings when privileged. A sandbox that is to come back clean must
- * be replaced. */
+ * to a volume of the image, or to the kernel's settings when privileged. A sandbox that is
+ * to come back clean must be replaced. */
 bool enc_config_must_replace(const struct enc_config *config);
 
 /* "512m", "2g", "1.5GiB", "1048576": bytes; units are powers of 1024. -1: not a size,

@@ -6,6 +6,7 @@
 
 #include "agent_volume.h"
 #include "cleanup.h"
+#include "config_read.h"
 #include "driver_docker.h"
 #include "owner.h"
 
@@ -116,11 +117,38 @@ static void have_agent(struct enc_prepare *prepare) {
 
 /* ---- the image ------------------------------------------------------------------ */
 
+static char **volumes_of(json_t *image) {
+    json_t *volumes = json_object_get(json_object_get(image, "Config"), "Volumes");
+    char **paths = calloc(json_object_size(volumes) + 1, sizeof *paths);
+    size_t count = 0;
+    const char *path;
+    json_t *empty;
+    json_object_foreach(volumes, path, empty) {
+        size_t len = strlen(path);
+        while (len > 0 && path[len - 1] == '/')
+            len--;
+        if (paths && len > 0 && (paths[count] = strndup(path, len)))
+            count++;
+    }
+    return paths;
+}
+
 /* A tag may move while the process runs; what an image's programs made is kept by this. */
 static void note_image(struct enc_prepare *prepare, json_t *image) {
+    struct enc_config *config = prepare->config;
     const char *id = json_string_value(json_object_get(image, "Id"));
-    free(prepare->config->image_id);
-    prepare->config->image_id = id ? strdup(id) : NULL;
+    free(config->image_id);
+    enc_strings_free(config->image_volumes);
+    config->image_id = id ? strdup(id) : NULL;
+    config->image_volumes = volumes_of(image);
+    const char *loose = enc_config_loose_volume(config);
+    if (loose && config->read_only && config->reuse == ENC_REUSE_RESET)
+        enc_log(prepare->host->base.log,
+                ENC_LOG_WARN,
+                "image %s has a volume at %s, which stays writable and cannot be cleaned: its "
+                "sandboxes are replaced after each use, unless tmpfs or volumes name that folder",
+                config->image,
+                loose);
 }
 
 static void on_pulled_image(void *data, json_t *reply, const struct enclave_error *failed) {
