@@ -60,7 +60,7 @@ def server_zip():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         text = b""
-        for part in ("preloads", "end", "child", "trial", "server"):
+        for part in ("preloads", "end", "trial", "facts", "server"):
             with open(os.path.join(AGENT, "python_%s.py" % part), "rb") as file:
                 text += file.read()
         archive.writestr("sitecustomize.py", text)

@@ -15,8 +15,9 @@ class End:
         " _lzma _ctypes _interpreters _posixshmem _multiprocessing _crypt _locale".split()
     )
 
-    def __init__(self, known):
+    def __init__(self, known, facts):
         self.known = known
+        self.facts = facts  # struct known
         self.get_objects = known["gc"].get_objects
         self.get_debug = known["gc"].get_debug
         self.thread_count = known["_thread"]._count
@@ -26,10 +27,8 @@ class End:
         self.reference = known["_weakref"].ref
         self.excepthook = sys.excepthook
         self.modules = sys.modules
-        self.module_count = 0  # before the program
         self.islice = known["itertools"].islice
         self.input = ()  # the parts of a sys.stdin that was made late
-        self.broken = False  # the script could not even be opened
         self.quiet = [sys.gettrace, sys.getprofile]
         if hasattr(sys, "monitoring"):
             partial = known["functools"].partial
@@ -37,7 +36,7 @@ class End:
 
     def plain(self):
         """True: the exit code is 0, and nothing is left to see."""
-        if self.broken or hasattr(sys, "last_type") or hasattr(sys, "last_exc"):
+        if self.facts.missing or hasattr(sys, "last_type") or hasattr(sys, "last_exc"):
             return False
         if sys.excepthook is not self.excepthook or sys.modules is not self.modules:
             return False
@@ -48,7 +47,7 @@ class End:
         if type(getattr(main, "__loader__", None)).__name__ != "SourceFileLoader":
             return False
         # The last ones in are the program's: to look at all would copy their pages.
-        fresh = len(self.modules) - self.module_count
+        fresh = len(self.modules) - self.facts.module_count
         if fresh < 0:
             return False
         for name in list(self.islice(reversed(self.modules), fresh)):

@@ -294,6 +294,9 @@ class Preloads:
             return
         self.values[name] = self.variables(name)
 
+    def freshen_main(self):
+        self.freshen_threading(self.base["threading"])
+
     def freshen_threading(self, module):
         """The main thread is another one than in the server."""
         main = module.main_thread()

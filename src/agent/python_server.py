@@ -3,11 +3,11 @@
 #
 # How: the server is a real `python3 FILE` that is stopped on its way. The agent starts it
 # with a name of no file (the mark) and with this file as `sitecustomize`, which the
-# interpreter imports late in its start. Here it serves; a child that has got its job
-# puts the job's script name in place of the mark and simply returns, and the interpreter
-# goes on as it always does: sys.path[0], __main__, running the file, tracebacks,
-# atexit, finalisation, the exit code. No frame of the server's is below, and nothing of
-# all that is imitated.
+# interpreter imports late in its start. It serves where that start ends; a child that has
+# got its job puts the job's script name in place of the mark and simply returns, and the
+# interpreter goes on as it always does: sys.path[0], __main__, running the file,
+# tracebacks, atexit, finalisation, the exit code. No frame of the server's is below, and
+# nothing of all that is imitated.
 #
 # What is left to hide is what the server imported. Modules that a fresh interpreter has
 # not are taken out of sys.modules and kept aside; an import of one, in a child, brings
@@ -25,7 +25,7 @@
 import sys
 
 
-class Server(Trial):
+class Server(Facts):
     SOCKET = 3
     ENTRY = "/proc/self/fd/4"
     ZIP = "/proc/self/fd/6"
@@ -33,6 +33,7 @@ class Server(Trial):
 
     def __init__(self):
         self.renames = []
+        self.encoding = sys.getfilesystemencoding()
 
     # start -----------------------------------------------------------------------------
 
@@ -45,8 +46,6 @@ class Server(Trial):
         flags = sys.flags
         if flags.isolated or flags.no_site or flags.ignore_environment:
             raise Refuse("the interpreter has unusual flags")
-        self.withdraw()
-        self.own_customization = self.customize()
         # The program's own module must not be kept beyond its end.
         base = {n: m for n, m in sys.modules.items() if n != "__main__"}
         self.preloads = Preloads(base)
@@ -59,6 +58,8 @@ class Server(Trial):
         from os import environ
 
         self.environ = environ
+        if posix.environ is not environ._data:
+            raise Refuse("os.environ is not the process's")
         wanted = self.read_wanted()
         # Some do a part of their work once: the first compilation is 2 ms slower.
         failed = self.preloads.load(["atexit", "ctypes", "gc", "itertools"] + wanted)
@@ -69,7 +70,6 @@ class Server(Trial):
         compile("def f(x):\n    return [i for i in x]\n", "<none>", "exec")
         self.load_entry()
         self.find_names()
-        self.note_places()
         self.hook_imports()
         if "re" in sys.modules:
             sys.modules["re"].purge()
@@ -80,7 +80,7 @@ class Server(Trial):
         for entry in list(sys.path_importer_cache):
             if entry not in finders and entry not in sys.path:
                 del sys.path_importer_cache[entry]
-        self.known_locale()
+        self.note_all()
         # What is kept is never freed, and the collector leaves it alone: a child would
         # spend milliseconds on it at its end.
         gc = self.preloads.known["gc"]
@@ -88,7 +88,8 @@ class Server(Trial):
             self.ctypes.pythonapi["Py_IncRef"](self.ctypes.py_object(each))
         self.prepare_end()
         self.freeze(gc)
-        if self.trial():
+        self.trim()
+        if self.trials():
             return True
         self.freeze(gc)
         self.pid = posix.getpid()
@@ -96,6 +97,13 @@ class Server(Trial):
         for name, why in failed.items():
             self.say("preload %s: %s" % (name, why))
         return False
+
+    def trim(self):
+        """What the start left unused would be copied by every fork."""
+        try:
+            self.ctypes.pythonapi["malloc_trim"](0)
+        except AttributeError:
+            pass  # another C library
 
     def freeze(self, gc):
         """Only what the program makes is the collector's; its module is, too."""
@@ -118,6 +126,7 @@ class Server(Trial):
         if zipimport:
             zipimport._zip_directory_cache.pop(self.ZIP, None)
         sys.modules.pop("sitecustomize", None)
+        self.own_customization = self.customize()
 
     def customize(self):
         """Runs the image's own sitecustomize, which ours stood before."""
@@ -141,19 +150,20 @@ class Server(Trial):
         self.ctypes = ctypes
         entry = ctypes.PyDLL(self.ENTRY)
         address, integer, text = ctypes.c_size_t, ctypes.c_int, ctypes.c_char_p
+        if not entry.enclave_can_become():
+            raise Refuse("the interpreter's interface is not complete")
 
         class View(ctypes.Structure):
             _fields_ = [
                 (name, address) for name in "path folder arguments variables end".split()
             ] + [("argument_count", ctypes.c_uint32), ("variable_count", ctypes.c_uint32)]
 
-        entry.enclave_wait.argtypes = [integer, ctypes.POINTER(View)]
-        entry.enclave_wait.restype = None
-        entry.enclave_serve.argtypes = [integer, integer, ctypes.c_void_p]
-        entry.enclave_next.argtypes = [integer, ctypes.c_void_p]
-        entry.enclave_become.argtypes = [ctypes.c_void_p, ctypes.POINTER(View)]
+        known, view = ctypes.c_void_p, ctypes.POINTER(View)
+        entry.enclave_serve.argtypes = [integer, integer, known, view]
+        entry.enclave_next.argtypes = [integer, known]
+        entry.enclave_take.argtypes = [integer, integer, known, view]
+        entry.enclave_become.argtypes = [known, view]
         entry.enclave_find.argtypes = [address, address, text, ctypes.POINTER(address), integer]
-        entry.enclave_rename.argtypes = [address, text, integer, address, integer]
         entry.enclave_prepare()
         self.entry = entry
         self.view = View()
@@ -174,68 +184,6 @@ class Server(Trial):
             if ".so" in file and not file.startswith(library + "/lib-dynload/"):
                 return False
         return True
-
-    def find_names(self):
-        """Where the interpreter keeps the script's name."""
-        mark = self.mark.encode("ascii")
-        room = 64
-        found = (self.ctypes.c_size_t * room)()
-        with open("/proc/self/maps") as maps:
-            lines = maps.read().splitlines()
-        for line in lines:
-            part = line.split(None, 5)
-            name = part[5] if len(part) > 5 else ""
-            if not part[1].startswith("rw-p") or (name and name != "[heap]"):
-                continue
-            start, _, end = part[0].partition("-")
-            count = self.entry.enclave_find(int(start, 16), int(end, 16), mark, found, room)
-            for place in found[:count]:
-                back = 0
-                while self.string_at(place - 4 * (back + 1), 4) == b"/\0\0\0":
-                    back += 1
-                self.renames.append((place, back))
-        if len(self.renames) < 2:
-            raise Refuse("the interpreter's script name was not found")
-        if sys.version_info >= (3, 9) and not any(back for _, back in self.renames):
-            raise Refuse("the interpreter's script path was not found")
-
-    def note_places(self):
-        """Where modules come from, and when that changed last: what was preloaded is from
-        there, and a fresh interpreter would look there."""
-        ctypes = self.ctypes
-        path, number = ctypes.c_char_p, ctypes.c_int64
-
-        class Folder(ctypes.Structure):
-            _fields_ = [("path", path), ("seconds", number), ("nanoseconds", number)]
-
-        class Known(ctypes.Structure):
-            _fields_ = [("folders", ctypes.POINTER(Folder)), ("user_site", path),
-                        ("folder_count", ctypes.c_int)]
-
-        folders = (Folder * len(sys.path))()
-        for folder, entry in zip(folders, sys.path):
-            folder.path = self.encode(entry)
-            try:
-                changed = self.posix.stat(entry).st_mtime_ns
-                folder.seconds, folder.nanoseconds = divmod(changed, 10**9)
-            except OSError:
-                folder.seconds = -1
-        site, home = self.preloads.base["site"], self.environ["HOME"]
-        if not site.getuserbase().startswith(home + "/"):
-            raise Refuse("the user's modules are in an unusual place")
-        self.user_base = site.getuserbase()[len(home):]
-        self.user_site = site.getusersitepackages()[len(home):]
-        known = Known(folders, self.encode(self.user_site), len(sys.path))
-        self.held_places = folders, known
-        self.known = ctypes.addressof(known)
-
-    def known_locale(self):
-        # The interpreter may have chosen another locale than it was given, and says so
-        # in the environment; a fresh one would do the same.
-        self.coerced = []
-        given = self.environ.get("ENCLAVE_LC_CTYPE")
-        if given is None and "LC_CTYPE" in self.environ:
-            self.coerced.append((b"LC_CTYPE", self.environ["LC_CTYPE"].encode()))
 
     def hook_imports(self):
         preloads = self.preloads
@@ -263,26 +211,23 @@ class Server(Trial):
         self.posix.write(self.SOCKET, text.encode("utf-8", "replace")[:1000])
 
     def serve(self):
-        """Forks a child for each socket that comes. Returns in the child, with its job."""
-        posix = self.posix
+        """Forks a child for each socket that comes. Returns in a child that has become its
+        job."""
+        posix, entry = self.posix, self.entry
         while True:
-            socket = self.entry.enclave_serve(self.SOCKET, self.may_fork_once, self.known)
-            if socket == self.FORK_TWICE:
-                socket = self.entry.enclave_next(self.SOCKET, self.known)
+            done = entry.enclave_serve(self.SOCKET, self.may_fork_once, self.known, self.view)
+            if done == 0:
+                return
+            socket = -1
+            if done == self.FORK_TWICE:
+                socket = entry.enclave_next(self.SOCKET, self.known)
                 self.may_fork_once = False
-                if socket >= 0 and not self.fork_twice():
-                    posix.close(socket)
-                    continue
             if socket < 0:
                 posix._exit(0)
-            break
-        posix.close(self.SOCKET)
-        view = self.view
-        self.entry.enclave_wait(socket, view)
-        try:
-            self.become(view)
-        except BaseException:
-            self.start_anew(view)
+            if self.fork_twice():
+                entry.enclave_take(self.SOCKET, socket, self.known, self.view)
+                return
+            posix.close(socket)
 
     def fork_twice(self):
         """True in the child: its parent ends at once, so that the agent inherits it."""
@@ -302,23 +247,49 @@ class Server(Trial):
         return False
 
 
-def main():
-    """Serves; returns in a child, whose program comes next."""
-    server = Server()
-    child = False
+    def take_input(self):
+        """sys.stdin was made for no file; a pipe is not like that."""
+        old, io = sys.stdin, self.preloads.base["io"]
+        buffer = io.open(0, "rb", -1, closefd=False)
+        buffer.raw.name = "<stdin>"
+        new = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n")
+        new.mode = "r"
+        sys.stdin = sys.__stdin__ = new
+        self.end.input = new, buffer, buffer.raw
+
+
+def guarded(step):
+    """What goes wrong ends the process, with a reason: it must not run a program."""
     try:
-        server.encoding = sys.getfilesystemencoding()
-        child = server.start()
-        if not child:
-            server.serve()
-            child = True
+        step()
     except BaseException as error:
         import os
 
         why = error.args[0] if isinstance(error, Refuse) else repr(error)
-        # A child that is not as it should be must not run.
-        os.write(2 if child else 3, ("refuse %s" % why).encode("utf-8", "replace")[:1000])
+        os.write(3, ("refuse %s" % why).encode("utf-8", "replace")[:1000])
         os._exit(126)
+
+
+def main():
+    """Serves where the interpreter's start ends; what follows that is a child's."""
+    server = Server()
+    site = sys.modules["site"]
+    import_last = site.execusercustomize
+
+    def start_and_serve():
+        if not server.start():
+            server.serve()
+
+    def at_last():
+        site.execusercustomize = import_last
+        import_last()
+        guarded(start_and_serve)
+
+    guarded(server.withdraw)
+    if site.ENABLE_USER_SITE:
+        site.execusercustomize = at_last
+    else:
+        guarded(start_and_serve)
     return server.own_customization
 
 

@@ -15,18 +15,27 @@
 #define SYS_mount_   __NR_mount
 #define SYS_keyctl_  __NR_keyctl
 
-/* Into the user namespace, where the caller has every capability until it drops them, and
- * from there into new ones for System V objects and message queues, with the folder that
- * shows the queues. The process stays what it is, by number, user and files. 0 or -errno:
- * it may then be in the user namespace, which alone changes nothing for it. */
-static inline long enter_namespaces(int user_namespace) {
-    long failed = sys3(SYS_setns_, user_namespace, CLONE_NEWUSER, 0);
-    if (failed < 0 || (failed = sys3(SYS_unshare_, CLONE_NEWIPC | CLONE_NEWNS, 0, 0)) < 0)
-        return failed;
-    const long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    failed = sys5(SYS_mount_, "mqueue", "/dev/mqueue", "mqueue", flags, 0);
+/* Into the user namespace, where the caller has every capability until it drops them.
+ * 0 or -errno: nothing has changed. */
+static inline long enter_user_namespace(int user_namespace) {
+    return sys3(SYS_setns_, user_namespace, CLONE_NEWUSER, 0);
+}
+
+/* From there into new ones for System V objects and message queues, with the folder that
+ * shows the queues. The process stays what it is, by number, user and files. 0 or -errno. */
+static inline long make_namespaces(void) {
     enum { NO_ENTRY = -2 };
+    const long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    long failed = sys3(SYS_unshare_, CLONE_NEWIPC | CLONE_NEWNS, 0, 0);
+    if (failed == 0)
+        failed = sys5(SYS_mount_, "mqueue", "/dev/mqueue", "mqueue", flags, 0);
     return failed == NO_ENTRY ? 0 : failed;
+}
+
+/* Both. Where it fails it may be in the user namespace, which alone changes nothing. */
+static inline long enter_namespaces(int user_namespace) {
+    long failed = enter_user_namespace(user_namespace);
+    return failed < 0 ? failed : make_namespaces();
 }
 
 /* Once it has its user: no key of an earlier run, of the same user, is within reach. Where

@@ -17,9 +17,6 @@
 #include "enter.h"
 #include "entry.h"
 
-#define EXPORT __attribute__((visibility("default")))
-#define WEAK   __attribute__((weak))
-
 /* The C library's, by the dynamic linker. */
 extern char **environ WEAK;
 extern const char *gnu_get_libc_version(void) WEAK;
@@ -33,9 +30,7 @@ enum { STAT_FIELDS = 52 };
 static struct {
     uint64_t stat[STAT_FIELDS];
     int stat_known;
-    char *region;           /* the job; its strings stay here for good */
-    const uintptr_t *needs; /* from, to: memory that any program writes to */
-    int need_count;
+    char *region;   /* the job; its strings stay here for good */
     uint32_t apart; /* in namespaces of its own */
 } here;
 
@@ -154,24 +149,6 @@ static void close_from(unsigned first) {
         sys3(SYS_close_, fd, 0, 0);
 }
 
-EXPORT void enclave_needs(const uintptr_t *needs, int count) {
-    here.needs = needs;
-    here.need_count = count;
-}
-
-/* Copies pages that are shared with the server, while there is nothing else to do. */
-static void get_ready(int socket) {
-    struct pollfd_ job = {.fd = socket, .events = 1};
-    const uint64_t now[2] = {0, 0};
-    for (int i = 0; i < here.need_count; i++) {
-        if (i % 8 == 0 && sys6(SYS_ppoll_, &job, 1, now, 0, 0, 0) != 0)
-            return;
-        uintptr_t from = here.needs[2 * i], to = here.needs[2 * i + 1];
-        if (sys3(SYS_madvise_, from, to - from, MADV_POPULATE_WRITE_) == -EINVAL_)
-            return;
-    }
-}
-
 /* Reads the job. Its descriptors in fds. NULL: the agent has no use for this process. */
 static struct warm_job *receive(int socket, int fds[3]) {
     long region = sys6(SYS_mmap_, 0, WARM_JOB_MAX, PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
@@ -237,9 +214,9 @@ EXPORT int enclave_prepare(void) {
 static void go_apart(void) {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct had[2];
-    if (sys3(SYS_capget_, &head, had, 0) < 0)
+    if (sys3(SYS_capget_, &head, had, 0) < 0 || enter_user_namespace(WARM_FD_USER) < 0)
         return;
-    here.apart = enter_namespaces(WARM_FD_USER) == 0;
+    here.apart = make_namespaces() == 0;
     uint64_t keep = had[0].permitted | (uint64_t)had[1].permitted << 32;
     for (int cap = 0; cap < 64; cap++)
         if (!(keep >> cap & 1))
@@ -255,7 +232,7 @@ EXPORT void enclave_wait(int socket, struct warm_view *view) {
     int fds[3];
     go_apart();
     say(socket, WARM_WAITING, 0, 0);
-    get_ready(socket);
+    pages_ready(socket);
     struct warm_job *job = receive(socket, fds);
     if (!job || locate(job, view) < 0)
         leave(0);
@@ -280,11 +257,10 @@ EXPORT void enclave_wait(int socket, struct warm_view *view) {
     show_as(view->arguments, view->variables, view->end);
 }
 
-/* The arguments and, behind them, the environment as vectors, each ended by NULL. */
 char **vectors(const struct warm_view *view) {
     uint32_t strings = view->argument_count + view->variable_count;
     long memory =
-        sys6(SYS_mmap_, 0, (strings + 2) * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
+        sys6(SYS_mmap_, 0, (strings + 3) * sizeof(char *), PROT_RW_, MAP_PRIVATE_ANON_, -1, 0);
     if (memory < 0 && memory > -4096)
         return NULL;
     char **argv = (char **)memory;

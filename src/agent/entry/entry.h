@@ -89,11 +89,13 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_get_robust_list_    __NR_get_robust_list
 #define SYS_set_robust_list_    __NR_set_robust_list
 
+#define SYS_getcwd_     __NR_getcwd
 #define SYS_newfstatat_ __NR_newfstatat
 #define SYS_fstat_      __NR_fstat
 #define SYS_munmap_     __NR_munmap
 #define SYS_ppoll_      __NR_ppoll
 #define SYS_madvise_    __NR_madvise
+#define SYS_pread64_    __NR_pread64
 
 enum {
     EINVAL_ = 22,
@@ -141,8 +143,16 @@ struct cmsghdr_ {
 
 /* entry.c */
 __attribute__((noreturn)) void leave(int status);
-/* The arguments and, behind them, the environment as vectors, each ended by NULL. */
-struct warm_view;
+/* The arguments and, behind them, the environment as vectors, each ended by NULL; there is
+ * room for one more variable. NULL: no memory. */
 char **vectors(const struct warm_view *view);
+/* Waits for a job and becomes its process, all but the program and its environment. Ends
+ * the process where there is no job or it cannot be done. */
+void enclave_wait(int socket, struct warm_view *view);
+
+/* pages.c: in a waiting process: copies what it will need, until its job comes. */
+void pages_ready(int socket);
+/* Writes which pages of these parts of memory are this process's own: from, to, …. */
+void pages_tell(int fd, const uintptr_t *parts, int count, size_t page);
 
 #endif
