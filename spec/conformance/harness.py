@@ -30,6 +30,7 @@ def default_preload():
 
 
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+REPLY = struct.Struct("=IiIiI")
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
@@ -118,8 +119,8 @@ class Warm:
             # As the agent does: no file at 0, pipes at 1 and 2.
             null = os.open("/dev/null", os.O_RDWR)
             pipe = os.pipe()
-            fds = [null, pipe[1], pipe[1], theirs.fileno(), self.entry, archive]
-            vars = dict(self.env, HOME="/nonexistent", LD_BIND_NOW="1", PYTHONPATH="/proc/self/fd/5",
+            fds = [null, pipe[1], pipe[1], theirs.fileno(), self.entry, null, archive]
+            vars = dict(self.env, HOME="/nonexistent", LD_BIND_NOW="1", PYTHONPATH="/proc/self/fd/6",
                         ENCLAVE_PRELOAD=preload or default_preload())
             self.pid = start(python, ["python3", MARK], vars, fds)
             theirs.close()
@@ -146,7 +147,7 @@ class Warm:
 
     def wait_ready(self):
         self.prepare()
-        said = struct.unpack("=IiIi", self.spare.recv(16))
+        said = REPLY.unpack(self.spare.recv(REPLY.size))
         assert said[0] == 1, said
         return said[1]
 
@@ -156,10 +157,10 @@ class Warm:
         rights = array.array("i", fds)
         self.spare.sendmsg([job], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
         while True:
-            data = self.spare.recv(16)
+            data = self.spare.recv(REPLY.size)
             if not data:
                 raise RuntimeError("the waiting process ended")
-            says, pid, step, error = struct.unpack("=IiIi", data)
+            says, pid, step, error, _ = REPLY.unpack(data)
             if says != 1:
                 break
         self.spare.close()

@@ -38,6 +38,7 @@ struct agent {
     char **env;               /* NULL-terminated: the container's and the configured */
     struct place *places;
     unsigned place_count;
+    struct walk *walk; /* empty.c's, once it was needed */
 
     struct enc_list runs;      /* struct run */
     struct enc_list transfers; /* struct transfer */

@@ -150,17 +150,32 @@ static void walk_on(struct walk *walk) {
     }
 }
 
-/* What a borrower may have done to the folder itself. */
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* What a borrower may have done to the folder itself, as far as it was done. */
 static void restore(const struct place *place, int fd) {
-    struct timespec times[2] = {place->changed, place->changed};
+    const struct timespec times[2] = {place->changed, place->changed};
     char names[4096];
+    struct stat now;
+    int failed = fstat(fd, &now);
     ssize_t len = flistxattr(fd, names, sizeof names);
     for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
-        fremovexattr(fd, name);
-    int changed = fchown(fd, place->uid, place->gid);
-    changed |= fchmod(fd, place->mode);
-    changed |= futimens(fd, times);
-    (void)changed;
+        failed |= fremovexattr(fd, name);
+    if (failed || now.st_uid != place->uid || now.st_gid != place->gid)
+        failed |= fchown(fd, place->uid, place->gid);
+    if (failed || (now.st_mode & 07777) != place->mode)
+        failed |= fchmod(fd, place->mode);
+    if (failed || !same_time(&now.st_mtim, &times[1]) || !same_time(&now.st_atim, &times[0]))
+        failed |= futimens(fd, times);
+    (void)failed;
+}
+
+/* Reading it is not to be seen, where that can be had. */
+static int open_place(const struct place *place) {
+    int fd = openat(AT_FDCWD, place->path, FOLDER_FLAGS | O_NOATIME);
+    return fd < 0 && errno == EPERM ? openat(AT_FDCWD, place->path, FOLDER_FLAGS) : fd;
 }
 
 /* Something else where the folder was, or nothing. */
@@ -173,22 +188,16 @@ static int replace(const struct place *place) {
     return mkdir(place->path, 0700) == 0 ? open(place->path, FOLDER_FLAGS) : -1;
 }
 
-enum empty_result empty_place(const struct place *place, unsigned budget, uint32_t *removed) {
+/* Empties the folder that is open. */
+static enum empty_result walk_place(struct walk *walk,
+                                    const struct place *place,
+                                    unsigned budget,
+                                    uint32_t *removed) {
+    int fd = walk->levels[0].fd;
     struct stat status;
-    int fd = open(place->path, FOLDER_FLAGS);
-    if (fd < 0 && errno == ENOENT && !place->found)
-        return EMPTY_DONE;
-    if (fd < 0 && (fd = replace(place)) < 0)
-        return place->found ? EMPTY_FAILED : EMPTY_DONE;
-    struct walk *walk = malloc(sizeof *walk);
-    if (!walk || fstat(fd, &status) < 0) {
-        free(walk);
-        close(fd);
+    if (fstat(fd, &status) < 0)
         return EMPTY_FAILED;
-    }
     if (place->found && status.st_dev != place->device) { /* it is another, not ours to empty */
-        free(walk);
-        close(fd);
         errno = EXDEV;
         return EMPTY_FAILED;
     }
@@ -197,22 +206,39 @@ enum empty_result empty_place(const struct place *place, unsigned budget, uint32
     walk->device = status.st_dev;
     walk->budget = budget;
     walk->removed = removed;
-    walk->levels[0].fd = fd;
     walk->levels[0].at = walk->levels[0].len = 0;
     walk->levels[0].has_mount = walk->levels[0].progress = false;
     walk_on(walk);
-    bool more = walk->budget == 0;
-    int error = walk->error;
     while (walk->depth > 0)
         close(walk->levels[walk->depth--].fd);
-    free(walk);
-    if (!more && place->found)
-        restore(place, fd);
-    close(fd);
-    if (more)
+    if (walk->budget == 0)
         return EMPTY_MORE;
-    if (!place->found && error == 0)
+    if (place->found)
+        restore(place, fd);
+    else if (walk->error == 0)
         rmdir(place->path);
+    errno = walk->error;
+    return walk->error == 0 ? EMPTY_DONE : EMPTY_FAILED;
+}
+
+enum empty_result empty_place(struct agent *agent,
+                              const struct place *place,
+                              unsigned budget,
+                              uint32_t *removed) {
+    int fd = open_place(place);
+    if (fd < 0 && errno == ENOENT && !place->found)
+        return EMPTY_DONE;
+    if (fd < 0 && (fd = replace(place)) < 0)
+        return place->found ? EMPTY_FAILED : EMPTY_DONE;
+    enum empty_result result = EMPTY_FAILED;
+    if (!agent->walk)
+        agent->walk = malloc(sizeof *agent->walk);
+    if (agent->walk) {
+        agent->walk->levels[0].fd = fd;
+        result = walk_place(agent->walk, place, budget, removed);
+    }
+    int error = errno;
+    close(fd);
     errno = error;
-    return error == 0 ? EMPTY_DONE : EMPTY_FAILED;
+    return result;
 }

@@ -13,6 +13,9 @@ enum empty_result {
 };
 
 /* Removes at most about budget entries; adds how many to *removed. FAILED: errno. */
-enum empty_result empty_place(const struct place *place, unsigned budget, uint32_t *removed);
+enum empty_result empty_place(struct agent *agent,
+                              const struct place *place,
+                              unsigned budget,
+                              uint32_t *removed);
 
 #endif

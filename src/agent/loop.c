@@ -35,7 +35,7 @@ static void children_ready(struct loop_fd *watch, uint32_t events) {
     struct loop *loop = ENC_CONTAINER_OF(watch, struct loop, children_fd);
     struct signalfd_siginfo info[4];
     (void)events;
-    while (read(watch->fd, info, sizeof info) > 0)
+    while (read(watch->fd, info, sizeof info) == sizeof info)
         continue;
     loop_reap(loop);
 }

@@ -88,7 +88,7 @@ static bool empty_places(struct reset *reset) {
     char failure[300];
     for (; reset->place < agent->place_count; reset->place++) {
         const struct place *place = &agent->places[reset->place];
-        switch (empty_place(place, STEP_BUDGET, &reset->removed)) {
+        switch (empty_place(agent, place, STEP_BUDGET, &reset->removed)) {
         case EMPTY_DONE:
             break;
         case EMPTY_MORE:
@@ -138,7 +138,9 @@ static void clean(struct reset *reset) {
         finish(reset, "a connection that has ended still holds its port");
         return;
     }
-    if (kill_others(reset) != 0) { /* nothing came up behind our back */
+    /* Nothing came up behind our back. Where nothing was there, nothing could: the run's
+     * own end had looked, too. */
+    if (reset->killed > 0 && kill_others(reset) != 0) {
         reset->place = 0;
         again_in(reset, ENC_NS_PER_MS);
         return;

@@ -57,10 +57,19 @@ static bool parse_stat(char *text, struct process *process) {
     return true;
 }
 
+static bool is_kept_id(const struct tree *tree, pid_t pid) {
+    for (unsigned i = 0; i < tree->kept_count; i++) {
+        if (tree->kept[i] == pid)
+            return true;
+    }
+    return false;
+}
+
+/* What is kept is of no interest itself. */
 static void add(struct tree *tree, const char *name) {
     struct process process = {.pid = atoi(name)};
     char path[32], text[1024];
-    if (process.pid <= 1 || tree->count == TREE_MAX)
+    if (process.pid <= 1 || tree->count == TREE_MAX || is_kept_id(tree, process.pid))
         return;
     snprintf(path, sizeof path, "%d/stat", process.pid);
     int fd = openat(tree->proc, path, O_RDONLY | O_CLOEXEC);
@@ -111,10 +120,8 @@ static const struct process *find(const struct process *table, unsigned count, p
 
 static bool is_kept(const struct tree *tree, const struct process *process) {
     for (unsigned depth = 0; process && depth < TREE_MAX; depth++) {
-        for (unsigned i = 0; i < tree->kept_count; i++) {
-            if (tree->kept[i] == process->pid)
-                return true;
-        }
+        if (is_kept_id(tree, process->parent))
+            return true;
         process = find(tree->table, tree->count, process->parent);
     }
     return false;
