@@ -74,10 +74,16 @@ function Process:raw(bytes)
     :format(port, file)))
 end
 
----Runs spec/http/NAME.py against it; what it printed.
+---Runs a program with the server's address as its first argument; what it printed.
+function Process:run(command, arguments)
+  return (output_of(("timeout 120 %s %s %s 2>&1"):format(command, quote(self.url),
+    arguments or "")))
+end
+
+---Runs spec/http/NAME.py against it.
 function Process:python(name, arguments)
-  return (output_of(("PYTHONDONTWRITEBYTECODE=1 timeout 120 python3 spec/http/%s.py %s %s 2>&1")
-    :format(name, quote(self.url), arguments or "")))
+  return self:run(("/usr/bin/env PYTHONDONTWRITEBYTECODE=1 python3 spec/http/%s.py"):format(name),
+    arguments)
 end
 
 ---Ends it; its exit is waited for. faulty: routes of it throw on purpose.

@@ -189,9 +189,9 @@ describe("the HTTP server", function()
     end
   end)
 
-  it("serves 500 callers at once with four sandboxes", function()
+  it("serves the Lua client, many calls at once", function()
     local manager, tasks = assert(enclave.manager{ base_url = server.url }), {}
-    for i = 1, 500 do
+    for i = 1, 100 do
       tasks[i] = enclave.spawn(manager.execute_tool_in_pool, manager, "shell_executor",
         { command = { "echo", tostring(i) } })
     end

@@ -1,0 +1,115 @@
+"""Many at once: 500 callers over four sandboxes, full queues, connections and requests at their
+limits, waits that end."""
+import asyncio
+import sys
+import time
+
+import aiohttp
+
+from raw import URL, all_free, call, connect, eventually, request, Reply, stats
+
+CALL = "/pool/execute?tool_name=shell_executor"
+
+
+async def post(session, path, command, timeout=60):
+    async with session.post(URL + path, json={"command": command},
+                            timeout=aiohttp.ClientTimeout(total=timeout)) as reply:
+        return reply.status, await reply.json(), reply.headers
+
+
+async def crowd(session):
+    """Each gets its own answer, and none waits much longer than those who came with it."""
+    began, ended = time.monotonic(), {}
+
+    async def one(i):
+        status, result, _ = await post(session, CALL, ["echo", str(i)])
+        assert status == 200 and result["output"] == f"{i}\n", result
+        ended[i] = time.monotonic() - began
+    await asyncio.gather(*(one(i) for i in range(500)))
+    assert len(ended) == 500
+
+
+async def full_queue(session):
+    """Pool "small": one sandbox, two may wait."""
+    busy = [asyncio.create_task(post(session, CALL + "&pool=small", ["sleep", "1.5"]))
+            for _ in range(3)]
+    await asyncio.sleep(0.5)
+    began = time.monotonic()
+    status, value, headers = await post(session, CALL + "&pool=small", ["echo", "x"])
+    assert status == 503 and value["code"] == "exhausted", (status, value)
+    assert int(headers["Retry-After"]) >= 1 and time.monotonic() - began < 1
+    assert all(status == 200 for status, _, _ in await asyncio.gather(*busy))
+
+
+async def short_waits(session):
+    busy = [asyncio.create_task(post(session, CALL, ["sleep", "1.5"])) for _ in range(4)]
+    await asyncio.sleep(0.5)
+    for query, least in (("&timeout=0", 0), ("&timeout=0.3", 0.25)):
+        began = time.monotonic()
+        status, value, _ = await post(session, CALL + query, ["echo", "x"])
+        assert status == 408 and value["detail"], (status, value)
+        assert time.monotonic() - began >= least
+    assert all(status == 200 for status, _, _ in await asyncio.gather(*busy))
+
+
+async def gone_while_waiting(session):
+    busy = [asyncio.create_task(post(session, CALL, ["sleep", "2"])) for _ in range(4)]
+    await asyncio.sleep(0.3)
+    waiting = [asyncio.create_task(post(session, CALL, ["sleep", "1000"])) for _ in range(100)]
+    await asyncio.sleep(0.5)
+    assert stats()["waiting"] == 100
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    eventually(lambda: stats()["waiting"] == 0, "those who went wait no more", 1.2)
+    assert all(status == 200 for status, _, _ in await asyncio.gather(*busy))
+
+
+async def makers(session):
+    """No more sandboxes than allowed (8 and the pools), whoever asks at the same time."""
+    async def make():
+        async with session.post(URL + "/sandbox/create?sandbox_type=fake", json={}) as reply:
+            return reply.status, await reply.json()
+    made = await asyncio.gather(*(make() for _ in range(40)))
+    ids = [value["sandbox_id"] for status, value in made if status == 200]
+    assert len(ids) == 8, len(ids)
+    assert all(status in (200, 400) for status, _ in made)
+    for one in ids:
+        async with session.delete(URL + "/sandbox/" + one) as reply:
+            assert reply.status == 200
+
+
+def limits():
+    """20 requests a connection; a connection without traffic ends after a second."""
+    sock = connect()
+    for turn in range(20):
+        sock.sendall(request("GET", "/health"))
+        reply = Reply(sock)
+        assert reply.json()["healthy"]
+        assert (reply.headers.get("connection") == "close") == (turn == 19), turn
+    assert sock.recv(1) == b""
+    for data in (b"", b"GET /hea", request("POST", CALL, b"{}")[:-1]):
+        sock, began = connect(), time.monotonic()
+        sock.sendall(data)
+        while sock.recv(1000):
+            pass
+        assert 0.5 < time.monotonic() - began < 10, (data, time.monotonic() - began)
+
+
+async def main():
+    for pool, size in (("default", 4), ("small", 1)):
+        assert call("POST", f"/pool/initialize?sandbox_type=fake&pool={pool}&pool_size={size}"
+                    + ("&max_waiters=2" if pool == "small" else ""), {}).status == 200
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        for part in (crowd, full_queue, short_waits, gone_while_waiting, makers):
+            await part(session)
+    limits()
+    eventually(all_free, "every sandbox is free")
+
+
+if len(sys.argv) > 2 and sys.argv[2] == "ipv6":
+    assert URL.startswith("http://[::1]:") and call("GET", "/health").value["healthy"]
+else:
+    asyncio.run(main())
+print("fine")
