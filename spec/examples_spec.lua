@@ -51,6 +51,14 @@ for name, interpreter in pairs(interpreters) do
         'the next borrower finds: ""', "a mistake: invalid: parameters.text")
     end)
 
+    it("toolbox", function()
+      local code, output = run(interpreter, "examples/toolbox/main.lua")
+      assert.equal(0, code, output)
+      shows(output, "part 4 of 4", "pi is about 3.1", "3 texts/a.txt\n", "5 total\n",
+        "signed with [secret SIGNING_KEY]", "words: 5", "hello from the hook",
+        "sign: Sign a text with the key of this host", "leaves the pool default")
+    end)
+
     it("end with a message and code 1 when something is wrong", function()
       local code, output = run(interpreter, "examples/pool.lua",
         "DOCKER_HOST=unix:///nowhere.sock")

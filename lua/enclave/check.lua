@@ -113,19 +113,4 @@ function check.lines(report)
   return lines
 end
 
----@param paths string[] files
----@param write fun(line: string)
----@return boolean # no errors in any
-function check.run(paths, write)
-  local fine = true
-  for _, path in ipairs(paths) do
-    local report = check.file(path)
-    fine = fine and report.ok
-    for _, line in ipairs(check.lines(report)) do
-      write(line)
-    end
-  end
-  return fine
-end
-
 return check

@@ -4,6 +4,7 @@ local console = require "enclave.cli.console"
 local json = require "enclave.json"
 local registry = require "enclave.registry"
 local suggest = require "enclave.suggest"
+local tool_tables = require "enclave.tool_tables"
 local toolset = require "enclave.toolset"
 
 local tools = {
@@ -16,6 +17,7 @@ local tools = {
       .. " better.", many = true },
     { "--sandbox-type", "TYPE", "Only those for this kind of sandbox.", default = "docker" },
     { "--json", nil, "As JSON, in the form that language models take." },
+    { "--markdown", nil, "Their parameters and options as tables in Markdown." },
   },
   examples = {
     { "enclave-lua tools --tools ./tools", "with those of a folder" },
@@ -48,7 +50,10 @@ function tools.run(args)
   end
   local known = assert(registry.new({ tools = args.tools }))
   local offered = assert(toolset.new(known, args.sandbox_type, nil, "tools"))
-  if args.json then
+  if args.markdown then
+    io.stdout:write(tool_tables.markdown(offered:list()), "\n")
+    return 0
+  elseif args.json then
     io.stdout:write(json.encode(offered:schemas()), "\n")
     return 0
   end

@@ -1,0 +1,33 @@
+-- Writes what the documents take from the code: lua5.4 spec/documents.lua, from the root of the
+-- project. spec/plugin_docs_spec.lua fails when this would change something.
+local registry = require "enclave.registry"
+local tool_tables = require "enclave.tool_tables"
+
+local documents = { reference = "lua/enclave/tools/README.md" }
+
+local head = [[
+# The built-in tools
+
+Their parameters, and what `tools_config` can say to them, written by `lua5.4 spec/documents.lua`
+from the tool files. How to write one: `examples/custom_tool/README.md`.
+
+Every tool also knows `enabled` in `tools_config`; false leaves it out. What blocks or allows
+modules, commands, paths and extensions looks at text: a convenience that keeps an honest caller on
+its way, not a wall. The walls are the sandbox's. Files that came with a call, and those that come
+back in `metadata.files`, have names below the work folder; a file that is not UTF-8 comes as
+`{ encoding = "base64" }`.
+
+]]
+
+---@return string
+function documents.tools()
+  return head .. tool_tables.markdown(assert(registry.new({ interval = math.huge })):tools())
+end
+
+if arg and (arg[0] or ""):find("spec/documents.lua", 1, true) then
+  local file = assert(io.open(documents.reference, "w"))
+  file:write(documents.tools())
+  file:close()
+end
+
+return documents
