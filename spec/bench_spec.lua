@@ -27,6 +27,9 @@ local rows = {
   { key = "close", unit = "s", must = "<= 2 s", aim = "-" },
   { key = "memory", unit = "KiB", may_lack = true, must = "<= 300 KiB", aim = "-" },
   { key = "overhead", unit = "µs", must = "<= 50 µs", aim = "-" },
+  { key = "tools_load", unit = "ms", must = "<= 15 ms", aim = "-" },
+  { key = "tools_validate", unit = "µs", must = "<= 20 µs", aim = "-" },
+  { key = "tools_bound", unit = "µs", must = "-", aim = "-" },
 }
 
 local function check_summary(key, summary)
