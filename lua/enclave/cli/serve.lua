@@ -20,12 +20,15 @@ local serve = {
     { "--tls-cert", "FILE", "Certificate, PEM." },
     { "--tls-key", "FILE", "Its key, PEM." },
     { "--max-body", "SIZE", "Largest body, such as 64m." },
+    { "--max-header", "SIZE", "Largest request line and headers (default 12k)." },
     { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
     { "--max-requests", "COUNT", "Requests on one connection.", convert = front.count },
     { "--idle-timeout", "SECONDS", "Seconds without traffic.", convert = front.count },
     { "--tools", "PATH", "File or folder with tools.", many = true },
     { "--hooks", "PATH", "File or folder with hooks.", many = true },
     { "--routes", "PATH", "File or folder with routes.", many = true },
+    { "--cors-origin", "ORIGIN", "Page that may call, such as https://app.example; *: every one"
+      .. " (default none).", many = true },
     { "--allow-image", "NAME", "Image that clients may use, name:tag or name:*; none: any.",
       many = true },
     { "--allow-volumes", nil, "Clients may mount folders of the host." },
@@ -76,14 +79,17 @@ end
 local function read_options(args)
   local options = from_file(args.config)
   local policy, manager = options.policy or {}, options.manager or {}
-  take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_connections",
-    "max_requests", "idle_timeout" }, options)
+  take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_header",
+    "max_connections", "max_requests", "idle_timeout" }, options)
   take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
     "max_timeout", "max_sandboxes" }, policy)
   options.api_key = args.api_key or args.api_key_file and first_line(args.api_key_file)
     or options.api_key or os.getenv("ENCLAVE_API_KEY")
   if #args.allow_image > 0 then
     policy.allowed_images = args.allow_image
+  end
+  if #args.cors_origin > 0 then
+    options.cors_origins = args.cors_origin
   end
   if #args.routes > 0 then
     options.routes = args.routes
