@@ -30,6 +30,10 @@ local tools = {
     return { output = both[1].value.stdout .. both[2].value.stdout, metadata = {
       same = sandbox.id == other.sandbox.id, none = none == nil, code = err and err.code } }
   end]],
+  keep = [[execute = function(_, _, context)
+    local held = assert(context.borrow())
+    return held.sandbox.id
+  end]],
   progress = [[execute = function(_, _, context)
     for i = 1, 3 do
       context.progress({ step = i, of = 3 })
@@ -121,6 +125,15 @@ describe("the context of a tool", function()
     assert.is_false(result.metadata.same)
     assert.is_true(result.metadata.none)
     assert.equal("timeout", result.metadata.code)
+    support.eventually(function()
+      return manager:get_stats().idle == 2
+    end, "both are back")
+  end)
+
+  it("gives back what a tool forgets to", function()
+    for _ = 1, 4 do
+      assert.equal("success", call("keep").status)
+    end
     support.eventually(function()
       return manager:get_stats().idle == 2
     end, "both are back")

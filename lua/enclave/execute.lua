@@ -114,19 +114,26 @@ local function caller(sandbox, host)
   end
 end
 
--- context.borrow: another sandbox like this one, to be closed.
-local function borrower(host, redactor)
+-- context.borrow: another sandbox like this one. What is not closed when the call ends, is then.
+local function borrower(host, redactor, borrowed)
   return function(options)
     errors.check_options("context.borrow", options, { timeout = "number" })
     local held, err = host.borrow(options and options.timeout)
     if held and redactor then
       sandbox_methods.redact(held.sandbox, redactor)
     end
+    borrowed[#borrowed + 1] = held
     return held, err
   end
 end
 
-local function context_of(sandbox, call, host, redactor)
+local function give_back(borrowed)
+  for _, held in ipairs(borrowed) do
+    local _ <close> = held
+  end
+end
+
+local function context_of(sandbox, call, host, redactor, borrowed)
   local function clean(value)
     return redactor and redactor:value(value) or value
   end
@@ -142,7 +149,7 @@ local function context_of(sandbox, call, host, redactor)
     on_stdout = host.on_stdout or nil,
     on_stderr = host.on_stderr or nil,
     call = caller(sandbox, host),
-    borrow = borrower(host, redactor),
+    borrow = borrower(host, redactor, borrowed),
     progress = function(event)
       local fine, problem = true, nil
       if host.on_progress then
@@ -175,9 +182,10 @@ function execute.run(sandbox, call, host, waited)
   local tool, id, last_reset = call.tool, sandbox.id, sandbox.last_reset
   local redactor = redact.new(call.secrets)
   local _ <close> = redactor and sandbox_methods.redact(sandbox, redactor)
+  local borrowed <close> = setmetatable({}, { __close = give_back })
   local started = core.now()
   local ok, returned, failure = core.bounded(tool.budget, tool.execute, sandbox,
-    call.parameters, context_of(sandbox, call, host, redactor))
+    call.parameters, context_of(sandbox, call, host, redactor, borrowed))
   if not ok then
     if errors.is(returned) and passed_on[returned.code] then
       return nil, clean_error(returned, redactor)

@@ -1,5 +1,5 @@
--- A tool call as a stream of server-sent events: stdout and stderr as they come, then the
--- result; or error, when the call failed after the first of them. A client that reads slowly
+-- A tool call as a stream of server-sent events: stdout, stderr and progress as they come, then
+-- the result; or error, when the call failed after the first of them. A client that reads slowly
 -- holds the program back.
 local json = require "enclave.json"
 
@@ -59,13 +59,16 @@ end
 
 ---Runs call with functions for its output. Without any output a failure is an ordinary answer.
 ---@param request enclave.Request
----@param call fun(options: enclave.OutputOptions): enclave.Result|nil, enclave.Error?
+---@param call fun(options: enclave.Listeners): enclave.Result|nil, enclave.Error?
 ---@return true|nil
 ---@return enclave.Error? err
 function http_events.run(request, call)
   local on_stdout, end_stdout = writer(request, "stdout")
   local on_stderr, end_stderr = writer(request, "stderr")
-  local result, err = call({ on_stdout = on_stdout, on_stderr = on_stderr })
+  local result, err = call({ on_stdout = on_stdout, on_stderr = on_stderr,
+    on_progress = function(event)
+      assert(send(request, "progress", event))
+    end })
   if not result and (not request.begun or err.code == "cancelled") then
     return nil, err
   end

@@ -37,8 +37,9 @@ local function index(self)
     local other = record and names[record.name]
     if other and self.overrides[path] ~= other.path then
       self.overrides[path] = other.path
-      core.log("info", ("%s %s: %s takes the place of %s"):format(file.kind, record.name, path,
-        other.path))
+      -- To take a built-in one's place is meant; two of the user's may be a mistake.
+      core.log(other.builtin and "info" or "warn", ("%s %s: %s takes the place of %s"):format(
+        file.kind, record.name, path, other.path))
     end
     if record then
       names[record.name] = record

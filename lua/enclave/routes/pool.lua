@@ -85,7 +85,9 @@ return {
         return request:result(server.manager:execute_tool_in_pool(name, parameters, options))
       end
       return events.run(request, function(output)
-        options.on_stdout, options.on_stderr = output.on_stdout, output.on_stderr
+        for kind, listener in pairs(output) do
+          options[kind] = listener
+        end
         return server.manager:execute_tool_in_pool(name, parameters, options)
       end)
     end, { summary = "Run a tool in a sandbox of a pool", runs_tool = true, body_required = true,
