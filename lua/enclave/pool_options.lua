@@ -14,7 +14,7 @@ local pool_options = {}
 ---@field max_uses? integer a sandbox is replaced after so many borrowers
 ---@field max_age? number seconds; replaced when it comes back older
 ---@field idle_ttl? number seconds; idle sandboxes above pool_size are removed after it
----@field parallel? integer creations at the same time
+---@field parallel? integer creations at the same time; default twice the processors, 4 to 16
 ---@field progress? fun(what: string, part: string, current: integer, total: integer)
 
 local known = {

@@ -50,6 +50,7 @@ class Preloads:
         failed = {}
         watching = True
         active = []  # imports under way: (whose, of what)
+        looked_at = None  # by whom, with how many modules
 
         def importer():
             frame = sys._getframe(2)
@@ -67,10 +68,13 @@ class Preloads:
                 names.append(name)
 
         def watching_import(name, globals=None, locals=None, fromlist=(), level=0):
+            nonlocal looked_at
             owner = importer()
-            for found in [n for n in modules if n not in before and n not in self.asked]:
-                if found.rpartition(".")[0] == owner:
-                    note(owner, found)  # it has put that there itself, before this
+            if looked_at != (owner, len(modules)):
+                looked_at = owner, len(modules)
+                for found in [n for n in modules if n not in before and n not in self.asked]:
+                    if found.rpartition(".")[0] == owner:
+                        note(owner, found)  # it has put that there itself, before this
             full = name
             if level > 0:
                 package = (globals or {}).get("__package__") or ""

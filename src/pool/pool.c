@@ -294,7 +294,7 @@ static int complete(struct enc_pool_options *options, struct enclave_error *err)
     if (!(options->idle_ttl > 0))
         options->idle_ttl = 60;
     if (!options->parallel)
-        options->parallel = processors > 2 ? (unsigned)processors : 2;
+        options->parallel = processors < 2 ? 4 : processors > 8 ? 16 : 2 * (unsigned)processors;
     return 0;
 }
 

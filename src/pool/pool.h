@@ -18,7 +18,7 @@ struct enc_pool_options {
     unsigned max_uses;    /* replaced after so many borrowers; 0: never */
     double max_age;       /* seconds; replaced when it comes back older; 0: never */
     double idle_ttl;      /* seconds; what was not needed for so long, above size, goes; 0: 60 */
-    unsigned parallel;    /* creations at once; 0: the number of processors, at least 2 */
+    unsigned parallel;    /* creations at once; 0: twice the processors, 4 to 16 */
 };
 
 /* Options from JSON: { name, size, max_size, … }; unknown names are misuse. The name

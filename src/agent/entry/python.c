@@ -184,13 +184,14 @@ EXPORT int enclave_at_end(void) {
     uintptr_t depth = (uintptr_t)__builtin_frame_address(0);
     if (!PyObject_CallObject || !PyErr_Clear || !Py_DecRef)
         return 0;
+    if (end.depth != 0 && depth != end.depth)
+        return 0;
+    int plain = is_plain();
     if (end.depth == 0) { /* the server's trial run: this is how deep */
-        is_plain();
         sys3(SYS_write_, 1, &depth, sizeof depth);
         pages_tell(1, end.parts, end.part_count, end.page);
-        return 0;
     }
-    if (depth != end.depth || !is_plain())
+    if (!plain)
         return 0;
     if (fflush)
         fflush(NULL);
