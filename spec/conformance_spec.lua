@@ -185,6 +185,24 @@ describe("a warm process", function()
     end
   end)
 
+  it("of Python draws other random numbers and names each time", function()
+    local case = { main = "main.py", args = {}, env = {}, code = [[
+import os, random, secrets, tempfile, uuid
+print(random.random(), random.getrandbits(64), secrets.token_hex(), uuid.uuid4(), uuid.uuid1(),
+  os.urandom(8), tempfile.mktemp(), random.Random().random(), sep="\n")]] }
+    local seen = {}
+    for _ = 1, 5 do
+      local result, was_warm = outcome({ argv = { "python3", home .. "/main.py" },
+        code_path = case.main }, case, "python3")
+      assert.is_true(was_warm)
+      assert.equal("", result.stderr)
+      for line in result.stdout:gmatch("[^\n]+") do
+        assert.is_nil(seen[line], line)
+        seen[line] = true
+      end
+    end
+  end)
+
   describe("of a shell is like an executed one:", function()
     for _, each in ipairs(cases("shell", ".sh")) do
       it(each.name, function()

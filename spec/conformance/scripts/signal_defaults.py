@@ -1,0 +1,17 @@
+import os, signal, sys, time
+print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPIPE), signal.getsignal(signal.SIGTERM))
+print(signal.sigpending(), signal.getitimer(signal.ITIMER_REAL), signal.set_wakeup_fd(-1))
+def on_alarm(number, frame):
+    print("alarm", number, frame.f_code.co_name, frame.f_lineno > 0, flush=True)
+signal.signal(signal.SIGALRM, on_alarm)
+signal.setitimer(signal.ITIMER_REAL, 0.02)
+time.sleep(0.1)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.system("exit 3")
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+os.kill(os.getpid(), signal.SIGUSR1)
+print(signal.sigpending(), signal.sigwait({signal.SIGUSR1}))
+signal.alarm(1)
+signal.signal(signal.SIGALRM, signal.SIG_DFL)
+signal.setitimer(signal.ITIMER_REAL, 0.01)
+time.sleep(5)
