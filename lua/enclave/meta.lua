@@ -75,6 +75,9 @@ function core.time() end
 ---@return { tasks: integer, operations: integer } # operations: timers, requests and streams
 function core.pending() end
 
+---Closes the connections that are kept for the next request, unless one is under way.
+function core.drop_idle() end
+
 ---@return enclave.Task|nil # the running task
 function core.current() end
 

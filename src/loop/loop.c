@@ -109,6 +109,13 @@ void enc_loop_catch_up(struct enc_loop *loop) {
         enc_loop_turn(loop, false);
 }
 
+void enc_loop_drop_idle(struct enc_loop *loop) {
+    if (!enc_list_empty(&loop->multi.active))
+        return;
+    enc_multi_free(&loop->multi);
+    enc_multi_init(&loop->multi, loop); /* failing, it refuses requests: no memory */
+}
+
 size_t enc_loop_pending(const struct enc_loop *loop) {
     /* The shared multi's timer may be libcurl's own housekeeping. */
     return loop->timers - (loop->multi.timer.slot != 0) + loop->operations;

@@ -39,6 +39,9 @@ void enc_loop_catch_up(struct enc_loop *loop);
 void enc_loop_enter(struct enc_loop *loop);
 void enc_loop_leave(struct enc_loop *loop);
 
+/* Closes the connections that are kept for the next request, unless one is under way. */
+void enc_loop_drop_idle(struct enc_loop *loop);
+
 /* Operations (timers, requests, streams) that are pending: what a test for leaks
  * looks at. */
 size_t enc_loop_pending(const struct enc_loop *loop);

@@ -134,6 +134,13 @@ static int pending(lua_State *L) {
     return 1;
 }
 
+static int drop_idle(lua_State *L) {
+    struct l_core *core = l_core(L);
+    if (core->engine)
+        enc_loop_drop_idle(l_loop(core));
+    return 0;
+}
+
 static int current(lua_State *L) {
     struct l_core *core = l_core(L);
     if (!core->running) {
@@ -151,5 +158,6 @@ const luaL_Reg l_task_functions[] = {{"run", run},
                                      {"now", now},
                                      {"time", time_of_day},
                                      {"pending", pending},
+                                     {"drop_idle", drop_idle},
                                      {"current", current},
                                      {NULL, NULL}};
