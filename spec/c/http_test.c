@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "http.h"
-#include "server.h"
+#include "setting.h"
 
 struct fetch {
     struct enc_http *http;
@@ -59,26 +59,6 @@ static struct enc_http_request get(struct fetch *fetch, const struct enc_endpoin
                                      .deadline = enc_deadline_in(30 * ENC_NS_PER_S),
                                      .on_done = on_done,
                                      .data = fetch};
-}
-
-struct setting {
-    struct enc_loop *loop;
-    struct server server;
-    struct enc_endpoint endpoint;
-};
-
-static void open_setting(struct setting *at, bool tcp, void (*serve)(struct server *, int)) {
-    assert_true(server_start(&at->server, tcp, serve));
-    at->loop = enc_loop_new(NULL, NULL);
-    assert_non_null(at->loop);
-    assert_int_equal(enc_endpoint_parse(&at->endpoint, at->server.url, NULL, false, true, NULL), 0);
-}
-
-static void close_setting(struct setting *at) {
-    assert_int_equal(enc_loop_pending(at->loop), 0);
-    enc_loop_free(at->loop);
-    server_stop(&at->server);
-    enc_endpoint_free(&at->endpoint);
 }
 
 static void wait_for(struct enc_loop *loop, struct fetch *fetch) {

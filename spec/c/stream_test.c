@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "buf.h"
-#include "server.h"
+#include "setting.h"
 #include "stream.h"
 
 struct talk {
@@ -63,26 +63,6 @@ static void on_drain(void *data) {
 }
 
 static const struct enc_stream_events events = {on_open, on_data, on_end};
-
-struct setting {
-    struct enc_loop *loop;
-    struct server server;
-    struct enc_endpoint endpoint;
-};
-
-static void open_setting(struct setting *at, bool tcp, void (*serve)(struct server *, int)) {
-    assert_true(server_start(&at->server, tcp, serve));
-    at->loop = enc_loop_new(NULL, NULL);
-    assert_non_null(at->loop);
-    assert_int_equal(enc_endpoint_parse(&at->endpoint, at->server.url, NULL, false, true, NULL), 0);
-}
-
-static void close_setting(struct setting *at) {
-    assert_int_equal(enc_loop_pending(at->loop), 0);
-    enc_loop_free(at->loop);
-    server_stop(&at->server);
-    enc_endpoint_free(&at->endpoint);
-}
 
 static void start(struct setting *at, struct talk *talk, double seconds) {
     talk->stream = enc_stream_open(at->loop,

@@ -131,6 +131,11 @@ enum enc_transfer_kind {
     ENC_GET_FILE,   /* path -> bytes */
 };
 
+struct enc_transfer;
+typedef void enc_transfer_end(void *data,
+                              struct enc_transfer *transfer,
+                              const struct enclave_error *err);
+
 /* One file in or out, with the rights of the sandbox's user. Paths are relative to the
  * work folder or absolute. */
 struct enc_transfer {
@@ -147,7 +152,7 @@ struct enc_transfer {
     enc_deadline deadline;
     struct enc_timer overdue;
     bool ended;
-    void (*done)(void *data, struct enc_transfer *transfer, const struct enclave_error *err);
+    enc_transfer_end *done;
     void *data;
     void *channel_state;
 };
@@ -160,18 +165,14 @@ struct enc_transfer *enc_sandbox_put(struct enc_sandbox *sandbox,
                                      const void *bytes,
                                      size_t len,
                                      enc_deadline deadline,
-                                     void (*done)(void *,
-                                                  struct enc_transfer *,
-                                                  const struct enclave_error *),
+                                     enc_transfer_end *done,
                                      void *data,
                                      struct enclave_error *err);
 struct enc_transfer *enc_sandbox_get(struct enc_sandbox *sandbox,
                                      const char *path,
                                      size_t max,
                                      enc_deadline deadline,
-                                     void (*done)(void *,
-                                                  struct enc_transfer *,
-                                                  const struct enclave_error *),
+                                     enc_transfer_end *done,
                                      void *data,
                                      struct enclave_error *err);
 /* done will not be called; what was begun may still take place. */

@@ -90,6 +90,9 @@ static struct enc_transfer *start(struct enc_transfer *transfer,
 static struct enc_transfer *make(struct enc_sandbox *sandbox,
                                  const char *path,
                                  const char *op,
+                                 enc_deadline deadline,
+                                 enc_transfer_end *done,
+                                 void *data,
                                  struct enclave_error *err) {
     if (enc_sandbox_usable(sandbox, op, err) < 0)
         return NULL;
@@ -98,10 +101,14 @@ static struct enc_transfer *make(struct enc_sandbox *sandbox,
         return NULL;
     }
     struct enc_transfer *transfer = calloc(1, sizeof *transfer);
-    if (!transfer)
+    if (!transfer) {
         enc_fail_nomem(err, op);
-    else
-        transfer->sandbox = sandbox;
+        return NULL;
+    }
+    transfer->sandbox = sandbox;
+    transfer->deadline = deadline;
+    transfer->done = done;
+    transfer->data = data;
     return transfer;
 }
 
@@ -112,21 +119,16 @@ struct enc_transfer *enc_sandbox_put(struct enc_sandbox *sandbox,
                                      const void *bytes,
                                      size_t len,
                                      enc_deadline deadline,
-                                     void (*done)(void *,
-                                                  struct enc_transfer *,
-                                                  const struct enclave_error *),
+                                     enc_transfer_end *done,
                                      void *data,
                                      struct enclave_error *err) {
-    struct enc_transfer *transfer = make(sandbox, path, "sandbox.put", err);
+    struct enc_transfer *transfer = make(sandbox, path, "sandbox.put", deadline, done, data, err);
     if (!transfer)
         return NULL;
     transfer->kind = kind;
     transfer->mode = mode ? mode & 07777 : kind == ENC_PUT_FOLDER ? 0755 : 0644;
     transfer->bytes = bytes;
     transfer->len = len;
-    transfer->deadline = deadline;
-    transfer->done = done;
-    transfer->data = data;
     return start(transfer, path, err);
 }
 
@@ -134,19 +136,14 @@ struct enc_transfer *enc_sandbox_get(struct enc_sandbox *sandbox,
                                      const char *path,
                                      size_t max,
                                      enc_deadline deadline,
-                                     void (*done)(void *,
-                                                  struct enc_transfer *,
-                                                  const struct enclave_error *),
+                                     enc_transfer_end *done,
                                      void *data,
                                      struct enclave_error *err) {
-    struct enc_transfer *transfer = make(sandbox, path, "sandbox.get", err);
+    struct enc_transfer *transfer = make(sandbox, path, "sandbox.get", deadline, done, data, err);
     if (!transfer)
         return NULL;
     transfer->kind = ENC_GET_FILE;
     transfer->max = max;
-    transfer->deadline = deadline;
-    transfer->done = done;
-    transfer->data = data;
     return start(transfer, path, err);
 }
 
