@@ -1,5 +1,4 @@
 # What goes where: cmake --install, with --prefix and DESTDIR; and the Debian packages.
-include(GNUInstallDirs)
 set(lua_version 5.4)
 set(doc_dir ${CMAKE_INSTALL_DATADIR}/doc)
 
@@ -31,8 +30,39 @@ function(enclave_package_documents package)
 endfunction()
 enclave_package_documents(enclave-lua)
 
+if(TARGET enclave)
+  include(CMakePackageConfigHelpers)
+  set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Enclave)
+  install(TARGETS enclave EXPORT EnclaveTargets
+    LIBRARY COMPONENT libenclave0 NAMELINK_COMPONENT libenclave-dev)
+  install(DIRECTORY include/enclave DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    COMPONENT libenclave-dev)
+  install(EXPORT EnclaveTargets NAMESPACE Enclave:: DESTINATION ${package_dir}
+    COMPONENT libenclave-dev)
+  configure_package_config_file(cmake/EnclaveConfig.cmake.in EnclaveConfig.cmake
+    INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
+  write_basic_package_version_file(EnclaveConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${CMAKE_BINARY_DIR}/EnclaveConfig.cmake
+    ${CMAKE_BINARY_DIR}/EnclaveConfigVersion.cmake DESTINATION ${package_dir}
+    COMPONENT libenclave-dev)
+  # The prefix is known only when it is installed.
+  configure_file(cmake/enclave.pc.in enclave.pc.in @ONLY)
+  install(CODE "
+    file(READ \"${CMAKE_BINARY_DIR}/enclave.pc.in\" text)
+    string(REPLACE \"prefix=${CMAKE_INSTALL_PREFIX}\\n\"
+      \"prefix=\${CMAKE_INSTALL_PREFIX}\\n\" text \"\${text}\")
+    file(WRITE \"${CMAKE_BINARY_DIR}/enclave.pc\" \"\${text}\")" COMPONENT libenclave-dev)
+  install(FILES ${CMAKE_BINARY_DIR}/enclave.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+    COMPONENT libenclave-dev)
+  enclave_package_documents(libenclave0)
+  enclave_package_documents(libenclave-dev)
+endif()
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_COMPONENTS_ALL enclave-lua)
+if(TARGET enclave)
+  list(APPEND CPACK_COMPONENTS_ALL libenclave0 libenclave-dev)
+endif()
 set(CPACK_PACKAGE_NAME enclave)
 set(CPACK_PACKAGE_CONTACT "Enclave maintainers <maintainers@enclave.invalid>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "runs code in warm, isolated sandboxes")
@@ -50,4 +80,20 @@ set(CPACK_DEBIAN_ENCLAVE-LUA_DESCRIPTION
 "A Lua 5.4 interpreter and module, command line and HTTP server that keep
  a pool of warm Docker sandboxes, lend one for each call, clean it and
  lend it again.")
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_NAME libenclave0)
+set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_DEPENDS lua-cjson)
+set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/cmake/debian/triggers)
+set(CPACK_DEBIAN_LIBENCLAVE0_DESCRIPTION
+"The C library: an engine with warm pools of Docker sandboxes inside a C or
+ C++ program, with JSON in and out, for calls from any thread.")
+set(CPACK_DEBIAN_LIBENCLAVE-DEV_PACKAGE_NAME libenclave-dev)
+set(CPACK_DEBIAN_LIBENCLAVE-DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_LIBENCLAVE-DEV_PACKAGE_SHLIBDEPS OFF)
+set(CPACK_DEBIAN_LIBENCLAVE-DEV_PACKAGE_DEPENDS
+  "libenclave0 (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
+set(CPACK_DEBIAN_LIBENCLAVE-DEV_DESCRIPTION
+"Headers of the C library, and what pkg-config and CMake's find_package need
+ to build programs with it.")
 include(CPack)

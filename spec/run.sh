@@ -20,7 +20,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES lua-busted lua-check \
-  libcmocka-dev clang-format python3 openssl docker-registry mandoc man-db zsh fish lintian dpkg-dev file
+  libcmocka-dev clang-format python3 openssl docker-registry mandoc man-db zsh fish lintian dpkg-dev file g++
 # Clients of the HTTP server.
 install_packages python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs
 build "$top/build" -DENCLAVE_TESTS=ON

@@ -13,6 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the library shows. */
+#ifndef ENCLAVE_API
+#define ENCLAVE_API __attribute__((visibility("default")))
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -33,8 +38,8 @@ extern "C" {
     X(INTERNAL, "internal", "a fault of Enclave or of the system under it")
 
 enum enclave_code {
-    ENCLAVE_OK = 0,
-#define X(constant, name, meaning) ENCLAVE_##constant,
+    ENCLAVE_OK = 0
+#define X(constant, name, meaning) , ENCLAVE_##constant
     ENCLAVE_ERRORS(X)
 #undef X
 };
@@ -49,7 +54,7 @@ struct enclave_error {
 
 /* The name of a code ("timeout"); "ok" for ENCLAVE_OK, "internal" for a number
  * that is none. */
-const char *enclave_code_name(enum enclave_code code);
+ENCLAVE_API const char *enclave_code_name(enum enclave_code code);
 
 #ifdef __cplusplus
 }

@@ -242,6 +242,29 @@ static void a_broken_pipe_is_no_signal(void **state) {
     enc_loop_free(loop);
 }
 
+static void on_async(uv_async_t *handle) {
+    uv_close((uv_handle_t *)handle, NULL);
+}
+
+/* What came while nobody turned the loop has come: the turn does not sleep after it. */
+static void a_late_turn_does_not_sleep(void **state) {
+    (void)state;
+    struct enc_loop *loop = enc_loop_new(NULL, NULL);
+    struct alarm far = {.loop = loop, .timer.fire = on_alarm};
+    uv_async_t async;
+    assert_int_equal(uv_async_init(enc_loop_uv(loop), &async, on_async), 0);
+    assert_int_equal(enc_timer_start(loop, &far.timer, enc_deadline_in(30 * ENC_NS_PER_S)), 0);
+    enc_loop_turn(loop, false);
+    uv_async_send(&async);
+    usleep(80000);
+    enc_loop_turn(loop, true);
+    assert_int_equal(far.fired, 0);
+    assert_true(uv_is_closing((uv_handle_t *)&async));
+    enc_timer_stop(loop, &far.timer);
+    enc_loop_turn(loop, false);
+    enc_loop_free(loop);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fires_in_order_and_never_early),
@@ -253,6 +276,7 @@ int main(void) {
         cmocka_unit_test(lives_on_a_borrowed_loop),
         cmocka_unit_test(what_came_goes_before_what_is_overdue),
         cmocka_unit_test(a_broken_pipe_is_no_signal),
+        cmocka_unit_test(a_late_turn_does_not_sleep),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }

@@ -95,6 +95,7 @@ void enc_loop_turn(struct enc_loop *loop, bool wait) {
         loop->late = true;
         uv_run(loop->uv, UV_RUN_NOWAIT);
         loop->late = false;
+        wait = false; /* that may have been what the caller waits for */
     }
     loop->turning = true;
     uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);

@@ -1,7 +1,7 @@
 /* The scheduler: one FIFO of ready tasks, one lua_resume, one lua_yieldk. Tasks are resumed
  * only here, in the driver loop, never inside a callback of the loop; so a driver loop may
  * run inside another one (a foreign coroutine or a plain script that waits). */
-#include "core.h"
+#include "lua_job.h"
 
 /* Deeper driver loops resume no tasks: they only turn the loop for their own wait, which
  * keeps the C stack far from Lua's limit of nested calls. */
@@ -88,7 +88,7 @@ void l_run_calls(lua_State *L, struct l_core *core) {
 
 /* Those that are ready now: one that becomes ready meanwhile waits for the next round, after
  * the loop had its turn. Nested driver loops take from the same queue. */
-static void run_ready(lua_State *L, struct l_core *core, struct l_wait *wait) {
+static void run_ready(lua_State *L, struct l_core *core, const struct l_wait *wait) {
     size_t count = 0;
     ENC_LIST_FOR_EACH(cursor, &core->ready)
     count++;
@@ -157,4 +157,25 @@ void l_drive(lua_State *L, struct l_wait *wait) {
     enc_fail(&err, code, "wait", "%s", why);
     l_push_error(L, &err);
     lua_error(L);
+}
+
+static int pump(lua_State *L) {
+    static const struct l_wait endless;
+    struct l_core *core = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    l_run_calls(L, core);
+    if (!core->closing)
+        run_ready(L, core, &endless);
+    l_task_log_failures(L, core);
+    return 0;
+}
+
+bool enc_lua_pump(lua_State *L, struct l_core *core) {
+    lua_pushcfunction(L, pump);
+    lua_pushlightuserdata(L, core);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        enc_log(l_log(core), ENC_LOG_ERROR, "a task could not be run: out of memory");
+        lua_pop(L, 1);
+    }
+    return !enc_list_empty(&core->calls) || !enc_list_empty(&core->ready);
 }

@@ -1,0 +1,83 @@
+-- The C library as other programs get it: installed, found by CMake and by pkg-config, in C and
+-- in C++, with a Lua state of one's own.
+local program = require "spec.program"
+local support = require "spec.support"
+
+local quote = program.quote
+local build = program.path:gsub("/[^/]*$", "")
+
+local function output_of(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read("a")
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+describe("the C library", function()
+  local folder, root
+
+  setup(function()
+    folder = support.folder()
+    root = folder.path .. "/opt/enclave"
+    local text, code = output_of(("cmake --install %s --prefix %s"):format(quote(build),
+      quote(root)))
+    assert.equal(0, code, text)
+  end)
+
+  teardown(function()
+    folder:remove()
+  end)
+
+  local function run(file, environment)
+    return output_of(("cd / && env -u LUA_PATH -u LUA_CPATH LD_LIBRARY_PATH=%s/lib %s"
+      .. " ENCLAVE_IMAGE=%s timeout 120 %s/%s"):format(root, environment or "", support.image,
+      folder.path, file))
+  end
+
+  it("is found by CMake", function()
+    local text, code = output_of(("cmake -S examples/embed -B %s/out -DCMAKE_PREFIX_PATH=%s"
+      .. " && cmake --build %s/out"):format(folder.path, root, folder.path))
+    assert.equal(0, code, text)
+    text, code = run("out/embed")
+    assert.same({ "from C\ninvalid: parameters.code: missing, expected a string\n"
+      .. "callback: success\nslow: cancelled\n", 0 }, { text, code })
+    text, code = run("out/embed_cpp")
+    assert.same({ "40 of 40 calls from 8 threads\nnot_found\n", 0 }, { text, code })
+  end)
+
+  it("says in an example what went wrong", function()
+    local text, code = run("out/embed", "DOCKER_HOST=unix:///nonexistent/docker.sock")
+    assert.equal(1, code)
+    assert.matches("initialize_pool: .*nonexistent.* %(unavailable%)\n", text)
+    text, code = run("out/embed_cpp", "DOCKER_HOST=unix:///nonexistent/docker.sock")
+    assert.equal(1, code)
+    assert.matches("unavailable: .*nonexistent", text)
+  end)
+
+  it("is found by pkg-config, and opens its module in a Lua state", function()
+    local text, code = output_of(("export PKG_CONFIG_PATH=$(dirname $(find %s -name enclave.pc));"
+      .. " cc -Wall -Wextra -Werror -std=c99 examples/embed_lua.c -o %s/embed_lua"
+      .. " $(pkg-config --cflags --libs enclave lua5.4)"):format(root, folder.path))
+    assert.equal(0, code, text)
+    text, code = run("embed_lua")
+    assert.equal(0, code, text)
+    assert.matches("^%d+%.%d+%.%d+\t42\n", text)
+  end)
+
+  it("has headers that stand alone, in C99 and C++98, and shows nothing but its own names",
+    function()
+      local headers = root .. "/include"
+      for _, name in ipairs({ "enclave.h", "error.h" }) do
+        for _, compiler in ipairs({ "cc -std=c99 -xc", "c++ -std=c++98 -xc++",
+          "c++ -std=c++20 -xc++" }) do
+          local text, code = output_of(("echo '#include <enclave/%s>' | %s -Wall -Wextra -Wpedantic"
+            .. " -Werror -I%s -fsyntax-only -"):format(name, compiler, headers))
+          assert.equal(0, code, compiler .. text)
+        end
+      end
+      local names = output_of(("nm -D --defined-only $(find %s -name 'libenclave.so.*.*.*')"
+        .. " | sed 's/.* //; s/@.*//' | grep -v -e '^enclave_' -e '^luaopen_enclave_core$'"
+        .. " -e '^ENCLAVE_0$'"):format(root))
+      assert.equal("", names)
+    end)
+end)
