@@ -30,6 +30,11 @@ local rows = {
   { key = "tools_load", unit = "ms", must = "<= 15 ms", aim = "-" },
   { key = "tools_validate", unit = "µs", must = "<= 20 µs", aim = "-" },
   { key = "tools_bound", unit = "µs", must = "-", aim = "-" },
+  { key = "http_connections", unit = "MiB", must = "<= 64 MiB", aim = "-" },
+  { key = "http_call", unit = "ms", may_lack = true, must = "-", aim = "-" },
+  { key = "http_added", unit = "ms", may_lack = true, must = "<= 0.3 ms", aim = "-" },
+  { key = "http_health", unit = "/s", may_lack = true, must = "-", aim = "-" },
+  { key = "http_health_late", unit = "ms", may_lack = true, must = "<= 10 ms", aim = "-" },
 }
 
 local function check_summary(key, summary)

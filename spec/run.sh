@@ -45,6 +45,7 @@ LUA_CPATH="$top/build/lua/?.so;;"
 export ENCLAVE_TEST_ENGINE ENCLAVE_IMAGE ENCLAVE_LUA LUA_PATH LUA_CPATH
 
 if [ "${1:-}" = --bench ]; then
+  install_packages wrk
   build/enclave-lua spec/bench/main.lua
   exit
 fi

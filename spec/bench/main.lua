@@ -10,6 +10,7 @@ package.path = ("%s?.lua;%slua/?.lua;%slua/?/init.lua;"):gsub("%%s", root) .. pa
 
 local calls = require "spec.bench.calls"
 local core = require "enclave.core"
+local http = require "spec.bench.http"
 local machine = require "spec.bench.machine"
 local plugins = require "spec.bench.plugins"
 local pools = require "spec.bench.pools"
@@ -35,7 +36,7 @@ options.image = os.getenv("ENCLAVE_IMAGE") or "python:3.11-slim"
 
 local rows, started = {}, core.now()
 for _, part in ipairs({ calls.measure, pools.measure, pools.memory, pools.overhead,
-  plugins.measure }) do
+  plugins.measure, http.measure }) do
   part(rows, options)
 end
 local report = { machine = machine.describe(options.image), rows = rows,
