@@ -136,14 +136,18 @@ pull_image() {
   wait "$pull_pid" && ! grep -q '"errorDetail"' "$pull_log" && has_image "$1:$2"
 }
 
-# make_image_root TAR: a Debian root with Python, laid out as in the official image.
+# make_image_root TAR [PACKAGE,...]: a Debian root with Python, laid out as in the official image,
+# and more packages.
 make_image_root() {
   [ -s "$1" ] && return 0
   install_packages $IMAGE_PACKAGES
-  say "building a stand-in image from Debian packages (once, under a minute)"
+  say "building an image from Debian packages, once: python3${2:+,$2}"
   mkdir -p "$(dirname "$1")"
   # Only root may make device nodes and owners as they are; mmdebstrap finds its own way else.
-  quietly mmdebstrap mmdebstrap --variant=essential --include=python3,ca-certificates \
+  # Java's packages want the folder of the manual pages.
+  quietly mmdebstrap mmdebstrap --variant=essential --dpkgopt=force-unsafe-io \
+    --include="python3,ca-certificates${2:+,$2}" \
+    --essential-hook='mkdir -p "$1/usr/share/man/man1"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin' \

@@ -4,14 +4,17 @@
 #
 #   sh spec/run.sh           everything
 #   sh spec/run.sh --bench   the benchmark instead
+#   sh spec/run.sh --languages
+#                            every language that Debian has, instead: some minutes, 3 GB
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$top"
 . "$top/examples/setup.sh"
+. "$top/spec/languages_image.sh"
 
 case ${1:-} in
-'' | --bench) ;;
-*) die "unknown argument '$1'; expected nothing or --bench" ;;
+'' | --bench | --languages) ;;
+*) die "unknown argument '$1'; expected nothing, --bench or --languages" ;;
 esac
 [ "$(id -u)" = 0 ] || exec sudo -E sh "$0" "$@"
 
@@ -43,6 +46,13 @@ ENCLAVE_LUA=$top/build/enclave-lua
 LUA_PATH="$top/lua/?.lua;$top/lua/?/init.lua;$top/?.lua;;"
 LUA_CPATH="$top/build/lua/?.so;;"
 export ENCLAVE_TEST_ENGINE ENCLAVE_IMAGE ENCLAVE_LUA LUA_PATH LUA_CPATH
+
+if [ "${1:-}" = --languages ]; then
+  languages_image full
+  busted --lua=/usr/bin/lua5.4 --helper=spec/helper.lua spec/multi_code_languages_spec.lua
+  exit
+fi
+languages_image quick
 
 if [ "${1:-}" = --bench ]; then
   install_packages wrk
