@@ -197,6 +197,16 @@ core_support.under_each_collector("core", function()
       pool:close()
     end)
 
+    it("that asks for more time than it may have is refused", function()
+      for _, seconds in ipairs { 301, 1e12 } do
+        local result, err = sandbox:exec { argv = { "true" }, timeout = seconds }
+        assert.is_nil(result)
+        assert.equal("invalid", err.code)
+        assert.matches("timeout: .* expected at most its max_timeout, 300", err.message)
+      end
+      assert(sandbox:exec { argv = { "true" }, timeout = 300 })
+    end)
+
     it("is read and written piece by piece", function()
       local run <close> = assert(sandbox:start { argv = { "cat" }, stdin_open = true })
       assert.is_true((run:write("one")))

@@ -178,7 +178,8 @@ local Sandbox = {}
 ---@class enclave.RunResult
 ---@field status "exited"|"signaled"|"timeout"|"cancelled"
 ---@field exit_code? integer
----@field signal? integer
+---@field signal? integer by which it ended; over the exec channel an exit code of 129 to 159 is
+---  taken for a signal, as Docker does not tell them apart
 ---@field limit? "time"|"cpu"|"memory"|"output"|"pids"|"disk"|"files"
 ---@field stdout string
 ---@field stderr string

@@ -12,6 +12,14 @@ static void programs_run(void **state) {
     assert_string_equal(ran.out, "out\n");
     assert_string_equal(ran.errors, "err\n");
 
+    const char *const pwd[] = {"pwd", NULL};
+    run(&box, &ran, (struct enc_run_spec){.argv = pwd, .cwd = "/usr/bin"}, 30);
+    assert_string_equal(ran.out, "/usr/bin\n");
+    run(&box, &ran, (struct enc_run_spec){.argv = pwd, .cwd = "no \n\xff"}, 30);
+    assert_int_equal(ran.code, 126);
+    assert_string_equal(ran.out, "");
+    assert_string_equal(ran.errors, "cannot enter folder /sandbox/no \n\xff\n");
+
     shell(&box, &ran, "echo $COLOUR $HOME $(pwd) $(id -u):$(id -g); touch here", 30);
     assert_string_equal(ran.out, "blue /sandbox /sandbox 65534:65534\n");
     shell(&box,

@@ -22,14 +22,15 @@ static void test_deadline_kept_by_the_channel(void **state) {
     UNTIL(box.f.loop, caller.done);
     assert_int_equal(caller.result.status, ENC_RUN_TIMEOUT);
     forget(&caller);
-    start_spec(&box,
-               &caller,
-               &(struct enc_run_spec){.argv = ARGV("sleep", "50"),
-                                      .deadline = enc_deadline_in(SECONDS(40))});
-    UNTIL(box.f.loop, caller.done);
-    assert_int_equal(caller.result.status, ENC_RUN_TIMEOUT);
-    assert_true(caller.result.wall_ns < SECONDS(30));
-    forget(&caller);
+    struct enclave_error err;
+    struct enc_run_spec longer = {.argv = ARGV("true"), .deadline = enc_deadline_in(SECONDS(40))};
+    assert_null(enc_run_start(box.sandbox, &longer, &events, &caller, &err));
+    assert_int_equal(err.code, ENCLAVE_INVALID);
+    assert_string_equal(err.message,
+                        "timeout: 40 seconds are more than this sandbox allows; expected at most "
+                        "its max_timeout, 0.06");
+    longer.deadline = ENC_NEVER - 1;
+    assert_null(enc_run_start(box.sandbox, &longer, &events, &caller, &err));
     box_close(&box);
 }
 

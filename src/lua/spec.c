@@ -152,7 +152,8 @@ int l_read_spec(lua_State *L,
                                   .max_output = options.max_output,
                                   .deadline = ENC_NEVER};
     if (options.timeout >= 0)
-        spec->deadline = enc_deadline_in_seconds(options.timeout);
+        spec->deadline = /* never is not the default here */
+            enc_deadline_min(enc_deadline_in_seconds(options.timeout), ENC_NEVER - 1);
     lua_getfield(L, 2, "argv");
     if (!(spec->argv = read_argv(L, op, err)))
         return -1;

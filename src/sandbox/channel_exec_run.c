@@ -18,7 +18,7 @@ struct exec_run {
     struct enc_script *code, *killer;
     struct enc_program *program;
     char **argv, **env;
-    char *cwd, *user;
+    char *user;
     char mark[80]; /* "ENCLAVE_RUN=…" */
     struct enc_buf input;
     bool has_input, streamed, input_ended, paused; /* streamed: of unknown length */
@@ -153,7 +153,7 @@ static int start(struct exec_run *state, struct enclave_error *err) {
     const struct enc_programs *programs = state->exec->programs;
     struct enc_program_spec spec = {.argv = (const char *const *)state->argv,
                                     .env = (const char *const *)state->env,
-                                    .cwd = state->cwd,
+                                    .cwd = "/", /* the script enters the folder */
                                     .user = state->user,
                                     .input = state->has_input};
     state->program = programs->start(state->exec->sandbox, &spec, &run_events, state, err);
@@ -225,25 +225,28 @@ static bool copy(struct exec_run *state, const struct enc_run_spec *spec) {
                                 least(a->stack_bytes, b->stack_bytes) / 1024};
     char numbers[6][24];
     char size[24] = "-";
-    const char *before[12] = {"/bin/sh", "-c", ENC_SCRIPT_RUN, "sh"};
+    ENC_AUTO_FREE char *cwd = enc_inside_path(sandbox, spec->cwd ? spec->cwd : "");
+    ENC_AUTO_FREE char *folder = cwd ? enc_escape_b(cwd, strlen(cwd)) : NULL;
+    const char *before[13] = {"/bin/sh", "-c", ENC_SCRIPT_RUN, "sh", folder};
+    if (!folder)
+        return false;
     for (size_t i = 0; i < 6; i++) {
         snprintf(numbers[i], sizeof numbers[i], "%llu", (unsigned long long)limits[i]);
-        before[4 + i] = numbers[i];
+        before[5 + i] = numbers[i];
     }
     if (spec->stdin_len && !spec->stdin_open)
         snprintf(size, sizeof size, "%zu", spec->stdin_len);
-    before[10] = size;
+    before[11] = size;
     const char *const marks[] = {state->mark, NULL};
     /* The dot at the end keeps run 1 from being found in run 11. */
     snprintf(state->mark, sizeof state->mark, "ENCLAVE_RUN=%s.%u.", sandbox->id, state->run->id);
     state->argv = joined(before, spec->argv);
     state->env = joined(marks, spec->env);
-    state->cwd = enc_inside_path(sandbox, spec->cwd ? spec->cwd : "");
     state->user = strdup(spec->user ? spec->user : sandbox->config->user);
     state->has_input = spec->stdin_len || spec->stdin_open;
     state->streamed = spec->stdin_open;
     state->input_ended = !spec->stdin_open;
-    return state->argv && state->env && state->cwd && state->user &&
+    return state->argv && state->env && state->user &&
            enc_buf_append(&state->input, spec->stdin_data, spec->stdin_len);
 }
 
@@ -255,7 +258,6 @@ static void exec_run_free(struct exec_run *state) {
     state->exec->programs->close(state->program);
     free_strings(state->argv);
     free_strings(state->env);
-    free(state->cwd);
     free(state->user);
     enc_buf_free(&state->input);
     free(state);

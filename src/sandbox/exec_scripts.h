@@ -26,11 +26,18 @@
     "exec 3<&- </dev/null\n"                                                                       \
     "wait \"$reader\"\n"
 
-/* A run; arguments: limits (0: none) of cpu seconds, memory in KiB, file size in blocks of
- * 512 bytes, open files, processes, stack in KiB; how many bytes of input there will be
- * ("-": until its end, or none); then the program's. A known length needs no end of input,
+#define ENC_SCRIPT_PATH                                                                            \
+    "decode() { v=$(printf '%b.' \"$1\"); v=${v%.}; }\n"                                           \
+    "decode \"$1\"; p=$v\n"
+
+/* A run; arguments: the folder; limits (0: none) of cpu seconds, memory in KiB, file size in
+ * blocks of 512 bytes, open files, processes, stack in KiB; how many bytes of input there will
+ * be ("-": until its end, or none); then the program's. A known length needs no end of input,
  * which not every proxy in front of a Docker Engine passes on. */
 #define ENC_SCRIPT_RUN                                                                             \
+    ENC_SCRIPT_PATH                                                                                \
+    "cd -- \"$p\" 2>/dev/null || { echo \"cannot enter folder $p\" >&2; exit 126; }\n"             \
+    "shift\n"                                                                                      \
     "limit() { [ \"$2\" = 0 ] || ulimit \"-$1\" \"$2\" || exit 126; }\n"                           \
     "limit t \"$1\"; limit f \"$3\"; limit n \"$4\"; limit s \"$6\"; limit v \"$2\"\n"             \
     "[ \"$5\" = 0 ] || ulimit -u \"$5\" 2>/dev/null || ulimit -p \"$5\" || exit 126\n"             \
@@ -48,10 +55,6 @@
     "  tries=$((tries + 1))\n"                                                                     \
     "done\n"                                                                                       \
     "exit 1\n"
-
-#define ENC_SCRIPT_PATH                                                                            \
-    "decode() { v=$(printf '%b.' \"$1\"); v=${v%.}; }\n"                                           \
-    "decode \"$1\"; p=$v\n"
 
 #define ENC_SCRIPT_PARENT                                                                          \
     ENC_SCRIPT_PATH                                                                                \

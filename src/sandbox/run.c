@@ -109,19 +109,29 @@ struct enc_run *enc_run_start(struct enc_sandbox *sandbox,
         enc_fail(err, ENCLAVE_INVALID, op, "argv: there is no program in it");
         return NULL;
     }
+    const struct enc_config *config = sandbox->config;
+    uint64_t asked = spec->deadline == ENC_NEVER ? 0 : enc_deadline_left(spec->deadline);
+    if ((double)asked > config->max_timeout * 1e9) {
+        enc_fail(err,
+                 ENCLAVE_INVALID,
+                 op,
+                 "timeout: %.6g seconds are more than this sandbox allows; expected at most its "
+                 "max_timeout, %g",
+                 (double)asked / 1e9,
+                 config->max_timeout);
+        return NULL;
+    }
     struct enc_run *run = calloc(1, sizeof *run);
     if (!run) {
         enc_fail_nomem(err, op);
         return NULL;
     }
-    const struct enc_config *config = sandbox->config;
     run->sandbox = sandbox;
     run->id = enc_sandbox_next_id(sandbox);
     run->events = events;
     run->data = data;
     run->deadline =
         spec->deadline == ENC_NEVER ? enc_deadline_in_seconds(config->timeout) : spec->deadline;
-    run->deadline = enc_deadline_min(run->deadline, enc_deadline_in_seconds(config->max_timeout));
     run->max_output = spec->max_output ? spec->max_output : config->max_output_bytes;
     if (run->max_output > SIZE_MAX / 4)
         run->max_output = SIZE_MAX / 4;

@@ -28,7 +28,7 @@ struct enc_run_spec {
     const void *stdin_data;
     size_t stdin_len;
     bool stdin_open;          /* more comes by enc_run_input, until enc_run_input_end */
-    enc_deadline deadline;    /* ENC_NEVER: the config's default timeout */
+    enc_deadline deadline;    /* ENC_NEVER: the config's default timeout; at most max_timeout */
     uint64_t max_output;      /* bytes a stream; 0: the config's */
     struct enc_limits limits; /* on top of the config's: the smaller holds */
 };
