@@ -132,7 +132,8 @@ local function health(rows, options, folder, url)
   table.insert(rows, { key = "http_health", unit = "/s", more_is_better = true,
     what = "GET /health while a pool is busy", figure = measure.summary(ours),
     note = not page and missing:format("nginx") or nil,
-    baseline = page and measure.summary(theirs) or nil, against = "nginx, the same bytes from a file" })
+    baseline = page and measure.summary(theirs) or nil,
+    against = "nginx, the same bytes from a file" })
   table.insert(rows, { key = "http_health_late", unit = "ms", what = "its 99th percentile",
     figure = measure.summary(late), must = { most = 10 } })
 end
