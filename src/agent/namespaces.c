@@ -4,19 +4,36 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "entry/enter.h"
+#include "lines.h"
 
+/* Everyone who is mapped here, to themselves: the kernel takes a map as a whole, once. */
 static bool write_map(pid_t pid, const char *name) {
-    static const char everyone[] = "0 0 4294967295\n";
-    char path[64];
+    char path[64], map[2048];
+    struct lines lines;
+    size_t len = 0;
+    snprintf(path, sizeof path, "/proc/self/%s", name);
+    lines_open(&lines, path);
+    while (lines_next(&lines)) { /* "first here, first there, count" */
+        char *rest = lines.line;
+        unsigned long here = strtoul(rest, &rest, 10);
+        strtoul(rest, &rest, 10);
+        unsigned long count = strtoul(rest, NULL, 10);
+        if (len < sizeof map)
+            len +=
+                (size_t)snprintf(map + len, sizeof map - len, "%lu %lu %lu\n", here, here, count);
+    }
+    if (len >= sizeof map)
+        return false;
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    bool written = fd >= 0 && write(fd, everyone, sizeof everyone - 1) == sizeof everyone - 1;
+    bool written = fd >= 0 && write(fd, map, len) == (ssize_t)len;
     if (fd >= 0)
         close(fd);
     return written;
