@@ -1,13 +1,14 @@
 # What goes where: cmake --install, with --prefix and DESTDIR; and the Debian packages.
-set(lua_version 5.4)
+set(ENCLAVE_LUA_DIR ${CMAKE_INSTALL_DATADIR}/lua/5.4 CACHE STRING "Where Lua looks for .lua files")
+set(ENCLAVE_LUA_LIBDIR ${CMAKE_INSTALL_LIBDIR}/lua/5.4 CACHE STRING "Where it looks for modules in C")
 set(doc_dir ${CMAKE_INSTALL_DATADIR}/doc)
 
 install(TARGETS enclave-lua RUNTIME COMPONENT enclave-lua)
-install(DIRECTORY lua/enclave DESTINATION ${CMAKE_INSTALL_DATADIR}/lua/${lua_version}
+install(DIRECTORY lua/enclave DESTINATION ${ENCLAVE_LUA_DIR}
   COMPONENT enclave-lua FILES_MATCHING PATTERN "*.lua")
 if(TARGET enclave_core)
   install(TARGETS enclave_core COMPONENT enclave-lua
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/lua/${lua_version}/enclave)
+    DESTINATION ${ENCLAVE_LUA_LIBDIR}/enclave)
 endif()
 install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.1.gz
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT enclave-lua)

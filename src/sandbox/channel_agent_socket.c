@@ -84,11 +84,14 @@ static void on_connection(uv_stream_t *listener, int status) {
         socket->events->on_open(socket->data);
 }
 
+/* A service's own folder comes first: the rest of /run may be closed to it. */
 static int make_folder(struct enc_agent_socket *socket) {
-    static const char *const parents[] = {"/run", "/tmp"};
+    const char *const parents[] = {getenv("RUNTIME_DIRECTORY"), "/run", "/tmp"};
     for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
-        snprintf(socket->folder, sizeof socket->folder, "%s/enclave-XXXXXX", parents[i]);
-        if (access(parents[i], W_OK) == 0 && mkdtemp(socket->folder)) {
+        if (!parents[i] || parents[i][0] != '/' || access(parents[i], W_OK) != 0)
+            continue;
+        int len = snprintf(socket->folder, sizeof socket->folder, "%s/enclave-XXXXXX", parents[i]);
+        if (len < (int)sizeof socket->folder && mkdtemp(socket->folder)) {
             snprintf(socket->path, sizeof socket->path, "%s/" ENC_AGENT_SOCKET, socket->folder);
             return 0;
         }

@@ -35,6 +35,8 @@ front.variables = {
   { "ENCLAVE_API_KEY", "The key of serve and top." },
   { "ENCLAVE_LUA_PATH", "The folder with the Lua files of Enclave, instead of the installed"
     .. " one." },
+  { "RUNTIME_DIRECTORY", "Where sockets to sandboxes are made, as systemd sets it; else /run or"
+    .. " /tmp." },
   { "LUA_INIT, LUA_PATH, LUA_CPATH", "As for lua(1)." },
 }
 

@@ -56,7 +56,10 @@ local function first_line(path)
 end
 
 local function from_file(path)
-  local options = path and assert(loadfile(path, "t"))() or {}
+  if not path then
+    return {}
+  end
+  local options = assert(loadfile(path, "t"))()
   if type(options) ~= "table" then
     error(path .. ": expected a table of options", 0)
   end
