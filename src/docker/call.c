@@ -108,6 +108,7 @@ static void on_reply(void *data, struct enc_http_reply *reply, const struct encl
     if (watch && watch->failed.code) {
         err = watch->failed;
     } else if (failed) {
+        call->docker->stale |= failed->code == ENCLAVE_UNAVAILABLE;
         enc_docker_explain(failed, &err);
     } else if (reply->status >= 300 && reply->status != 304) {
         enc_docker_refused(reply, call->ask.op, &err);
@@ -178,7 +179,7 @@ static int begin(struct enc_docker_call *call, struct enclave_error *err) {
         call->auth_header = NULL;
         return enc_fail_nomem(err, ask->op);
     }
-    if (call->docker->version[0])
+    if (call->docker->version[0] && !call->docker->stale)
         return enc_docker_call_send(call, err);
     if (enc_docker_negotiate(call->docker, err))
         return -1;

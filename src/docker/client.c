@@ -112,6 +112,7 @@ static int choose(struct enc_docker *docker, json_t *about, struct enclave_error
              sizeof docker->version,
              "%s",
              theirs < ours ? newest : ENC_DOCKER_API_NEWEST);
+    docker->stale = false;
     return 0;
 }
 

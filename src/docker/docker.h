@@ -25,8 +25,8 @@ struct enc_docker_call;
 typedef void enc_docker_done(void *data, json_t *reply, const struct enclave_error *err);
 
 /* endpoint is copied. Does not connect: the version is negotiated by the first
- * call (an explicit enc_docker_ping is not needed) and kept. When that fails the
- * next call tries again. */
+ * call (an explicit enc_docker_ping is not needed) and kept, until the engine could not
+ * be reached: what comes back may be another. When that fails the next call tries again. */
 struct enc_docker *enc_docker_new(struct enc_loop *loop,
                                   const struct enc_endpoint *endpoint,
                                   struct enclave_error *err);

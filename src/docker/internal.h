@@ -11,6 +11,7 @@ struct enc_docker {
     struct enc_loop *loop;
     struct enc_endpoint endpoint;
     char version[16];        /* negotiated; "" before */
+    bool stale;              /* it was away meanwhile and may be another now */
     struct enc_http *hello;  /* the negotiation under way */
     struct enc_list calls;   /* all */
     struct enc_list waiting; /* those that wait for the negotiation */
