@@ -26,6 +26,8 @@ install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES lua-busted lua
   libcmocka-dev clang-format python3 openssl docker-registry mandoc man-db zsh fish lintian dpkg-dev file g++
 # Clients of the HTTP server.
 install_packages python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs
+# The IPython of notebooks: sandboxes see this machine's.
+install_packages python3-ipython
 build "$top/build" -DENCLAVE_TESTS=ON
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)

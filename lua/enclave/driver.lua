@@ -4,8 +4,8 @@ local suggest = require "enclave.suggest"
 
 local driver = {}
 
-local drivers = { docker = "docker", fake = "fake" }
-local offered = { "docker" } -- "fake" is in memory and for tests
+local drivers = { docker = "docker", docker_notebook = "docker", fake = "fake" }
+local offered = { "docker", "docker_notebook" } -- "fake" is in memory and for tests
 
 ---@param sandbox_type string|nil default "docker"
 ---@param given { docker_host?: string, driver_options?: table }
@@ -16,9 +16,10 @@ function driver.find(sandbox_type, given, op)
   sandbox_type = sandbox_type or "docker"
   local name = drivers[sandbox_type]
   if not name then
-    return nil, errors.new("invalid", ("sandbox_type: there is no type %s; expected %s%s"):format(
-      errors.show(sandbox_type), '"docker"', suggest.nearest(sandbox_type, offered)
-      and '; did you mean "docker"?' or ""), op)
+    local near = suggest.nearest(sandbox_type, offered)
+    return nil, errors.new("invalid", ("sandbox_type: there is no type %s; expected \"%s\"%s")
+      :format(errors.show(sandbox_type), table.concat(offered, '" or "'),
+      near and ('; did you mean "%s"?'):format(near) or ""), op)
   end
   if name == "docker" then
     return name, given.docker_host and { host = given.docker_host }

@@ -13,7 +13,7 @@ local json = require "enclave.json"
 ---@field max_cpu? number
 ---@field max_timeout? number seconds
 ---@field max_sandboxes? integer of create_sandbox and of all pools; default 64
----@field sandbox_types? string[] default { "docker" }
+---@field sandbox_types? string[] default { "docker", "docker_notebook" }
 
 local policy = {}
 
@@ -128,7 +128,7 @@ end
 ---@return enclave.Error? err
 function policy.sandbox_type(rules, sandbox_type)
   sandbox_type = sandbox_type or "docker"
-  local types = rules.sandbox_types or { "docker" }
+  local types = rules.sandbox_types or { "docker", "docker_notebook" }
   for _, allowed in ipairs(types) do
     if allowed == sandbox_type then
       return sandbox_type

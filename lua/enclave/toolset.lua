@@ -14,6 +14,9 @@ Toolset.__index = Toolset
 
 local toolset = {}
 
+-- Seconds that a notebook's kernel, which is one run, may live.
+local kernel_lifetime = 7 * 24 * 3600
+
 -- Every tool knows `enabled`: false leaves it out.
 local function without_enabled(name, config, op)
   errors.check(op, ("config.tools_config.%s.enabled"):format(name), config.enabled, "boolean")
@@ -169,6 +172,9 @@ function Toolset:core_config(config)
     if name ~= "tools_config" then
       copy[name] = value
     end
+  end
+  if self.sandbox_type == "docker_notebook" and copy.max_timeout == nil then
+    copy.max_timeout = kernel_lifetime
   end
   if copy.warm == nil then
     copy.warm = self:warm()

@@ -75,7 +75,7 @@ return {
     },
   },
   config = config,
-  sandbox_types = { "docker" },
+  sandbox_types = { "docker", "docker_notebook" },
   warm = { "sh" },
   execute = function(sandbox, params, context)
     local path = params.path or params.file_path

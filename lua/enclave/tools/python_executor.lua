@@ -31,7 +31,7 @@ return {
     },
   },
   config = config,
-  sandbox_types = { "docker" },
+  sandbox_types = { "docker", "docker_notebook" },
   warm = { "python3" },
   execute = function(sandbox, params, context)
     local wanted = context.config

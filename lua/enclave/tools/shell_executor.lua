@@ -37,7 +37,7 @@ return {
     },
   },
   config = config,
-  sandbox_types = { "docker" },
+  sandbox_types = { "docker", "docker_notebook" },
   warm = { "sh" },
   execute = function(sandbox, params, context)
     local wanted, is_line = context.config, type(params.command) == "string"
