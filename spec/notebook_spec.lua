@@ -17,6 +17,9 @@ for _, shell in ipairs({ "python", "ipython" }) do
           notebook_executor = { plain = shell == "python", max_output_size = 100000 } },
         volumes = shell == "ipython" and { [packages] = { bind = packages, mode = "ro" } } or nil,
         env_vars = shell == "ipython" and { PYTHONPATH = packages } or nil })
+      for _, kernel in ipairs({ "default", "other" }) do
+        assert(box:execute_tool("notebook_executor", { code = "", kernel = kernel }))
+      end
     end)
     teardown(function()
       box:close()
