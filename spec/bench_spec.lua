@@ -35,6 +35,8 @@ local rows = {
   { key = "http_added", unit = "ms", may_lack = true, must = "<= 0.3 ms", aim = "-" },
   { key = "http_health", unit = "/s", may_lack = true, must = "-", aim = "-" },
   { key = "http_health_late", unit = "ms", may_lack = true, must = "<= 10 ms", aim = "-" },
+  { key = "judge_cases", unit = "ms", may_lack = true, must = "<= 1/10", aim = "-" },
+  { key = "judge_again", unit = "ms", may_lack = true, must = "-", aim = "-" },
 }
 
 local function check_summary(key, summary)

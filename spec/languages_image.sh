@@ -6,7 +6,7 @@
 # Debian 12 packages; it is 2.8 GB, of which 700 MB are downloaded.
 # shellcheck shell=sh
 
-QUICK_PACKAGES=python3,python3-pytest,gcc,g++,nodejs,php-cli,lua5.4,perl,ruby,iverilog,sqlite3
+QUICK_PACKAGES=python3-pytest,gcc,g++,nodejs,php-cli,lua5.4,perl,ruby,iverilog,sqlite3
 QUICK_LANGUAGES="python pytest c cpp nodejs php bash lua perl ruby verilog sqlite"
 FULL_PACKAGES=$QUICK_PACKAGES,golang-go,default-jdk-headless,junit4,node-typescript,jest,rustc,\
 r-base-core,ldc,scala,mono-mcs,racket,kotlin
