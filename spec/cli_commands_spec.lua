@@ -81,6 +81,22 @@ describe("enclave-lua exec", function()
       { run([[exec --param 'args=["a", "1"]' 'import sys; print(sys.argv[1:])']]) })
   end)
 
+  it("passes output through as it comes, however long", function()
+    local out = os.tmpname()
+    os.execute(("%s exec --tool shell_executor 'echo first; i=0; while [ $i -lt 400 ]; do"
+      .. " sleep 0.05; i=$((i+1)); done; echo last' >%s 2>/dev/null & pid=$!; i=0;"
+      .. " until grep -q first %s || [ $i -gt 300 ]; do sleep 0.05; i=$((i+1)); done;"
+      .. " kill -TERM $pid; wait $pid"):format(quote(program.path), out, out))
+    assert.equal("first\n", program.read(out))
+    os.remove(out)
+    local text, err, code = run("exec 'print(\"x\" * 3000000)'")
+    assert.same({ 3000001, "", 0 }, { #text, err, code })
+    text, err, code = run("exec --timeout 0.5 'import sys, time; print(1, flush=True);"
+      .. " print(2, file=sys.stderr, flush=True); time.sleep(60)'")
+    assert.same({ "1\n", 124 }, { text, code })
+    assert.matches("^2\ntimed out after [%d.]+ s\n$", err)
+  end)
+
   it("has codes of its own for time, signals and failures", function()
     local _, err, code = run("exec --timeout 0.3 'import time; time.sleep(60)'")
     assert.equal(124, code)

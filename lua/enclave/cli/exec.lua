@@ -44,17 +44,39 @@ function exec.exit_code(result)
   return result.status == "success" and 0 or 1
 end
 
----Writes what the program wrote. A plain exit code needs no words: it is passed on.
----@param result enclave.Result
-function exec.show(result)
-  local facts = result.metadata or {}
-  io.stdout:write(result.output)
-  local only_code = facts.stderr_total == 0 and facts.exit_code and not facts.limit
-    and result.status == "error"
-  if result.error and not only_code then
-    io.stderr:write(result.error, result.error:sub(-1) == "\n" and "" or "\n")
+-- Functions for output as it comes, and the streams that brought some.
+local function listeners()
+  local seen = {}
+  local function to(name, file)
+    return function(bytes)
+      seen[name] = true
+      file:write(bytes)
+      file:flush()
+    end
   end
-  if facts.truncated then
+  return { on_stdout = to("stdout", io.stdout), on_stderr = to("stderr", io.stderr) }, seen
+end
+
+---Writes what the program wrote, but for what was seen before. A plain exit code needs no words:
+---it is passed on.
+---@param result enclave.Result
+---@param seen? table<string, boolean>
+function exec.show(result, seen)
+  local facts, why = result.metadata or {}, result.error
+  seen = seen or {}
+  if not seen.stdout then
+    io.stdout:write(result.output)
+  end
+  if result.status == "error" and facts.exit_code and not facts.limit
+    and (seen.stderr or facts.stderr_total == 0) then
+    why = nil
+  elseif why and seen.stderr then
+    why = why:match("([^\n]+)\n?$") -- the reason stands below what it wrote
+  end
+  if why then
+    io.stderr:write(why, why:sub(-1) == "\n" and "" or "\n")
+  end
+  if facts.truncated and not (seen.stdout or seen.stderr) then
     io.stderr:write("enclave-lua exec: the output was longer than what is shown\n")
   end
 end
@@ -90,16 +112,19 @@ local function run(args)
     wanted.progress = report
     return oneshot(wanted)
   end))
-  return assert(sandbox:execute_tool(args.tool, parameters))
+  if args.json then
+    local result = assert(sandbox:execute_tool(args.tool, parameters))
+    io.stdout:write(json.encode(result), "\n")
+    return result
+  end
+  local options, seen = listeners()
+  local result = assert(sandbox:execute_tool(args.tool, parameters, options))
+  exec.show(result, seen)
+  return result
 end
 
 function exec.run(args)
   local result = run(args)
-  if args.json then
-    io.stdout:write(json.encode(result), "\n")
-  else
-    exec.show(result)
-  end
   return exec.exit_code(result)
 end
 
