@@ -73,6 +73,22 @@ describe("faults", function()
     end)
   end
 
+  it("where the agent cannot run, docker exec takes its place, if it may", function()
+    local profile = "seccomp=" .. enclave.json.encode{ defaultAction = "SCMP_ACT_ALLOW",
+      syscalls = { { names = { "epoll_create1", "epoll_create" }, action = "SCMP_ACT_ERRNO" } } }
+    open({ security_opt = { profile } })
+    for _ = 1, 2 do
+      local result = assert(python("import os; print(os.listdir()); open('left', 'w')"))
+      assert.equal("['main.py']\n", result.output, result.error)
+      assert.equal("container", result.metadata.isolation)
+    end
+    local id, err = manager:create_sandbox("docker", { image = support.image, channel = "agent",
+      security_opt = { profile } })
+    assert.is_nil(id)
+    assert.equal("lost", err.code)
+    assert.matches("agent: cannot talk to the engine", err.message, 1, true)
+  end)
+
   it("too little memory is said, and what ended it", function()
     open({ memory_limit = "64m" })
     local result = assert(python("x = b''\nwhile True: x += b'x' * (8 << 20)"))

@@ -181,6 +181,7 @@ static bool take_general(struct enc_agent *agent, const struct enc_wire_frame *f
         if (agent->configured)
             return false;
         agent->configured = true;
+        agent->sandbox->config->agent_ran = true;
         enc_sandbox_ready(agent->sandbox);
         return true;
     case ENC_WIRE_PONG:

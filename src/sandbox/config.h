@@ -48,6 +48,8 @@ struct enc_config {
     char *image;          /* "python:3.11-slim" */
     char *image_id;       /* what that name stood for when it was looked up; NULL: not known */
     char **image_volumes; /* folders that the image says are volumes; NULL: not known */
+    bool agent_ran;       /* with this config, the agent did come up */
+    bool agent_fails;     /* it did not, and docker exec is used where there is a choice */
     char **command;       /* supervised service, NULL-terminated; NULL: none */
     char *working_dir;    /* "/sandbox" */
     struct enc_pair *env; /* until a NULL name */

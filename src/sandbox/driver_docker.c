@@ -56,7 +56,7 @@ static const struct enc_box_link *choose_link(const struct enc_docker_host *host
                                               struct enclave_error *err) {
     if (config->channel == ENC_CHANNEL_EXEC)
         return &enc_box_link_exec;
-    if (host->agent_fits)
+    if (host->agent_fits && !(config->agent_fails && config->channel == ENC_CHANNEL_AUTO))
         return &enc_box_link_agent;
     if (config->channel == ENC_CHANNEL_AUTO)
         return &enc_box_link_exec;
@@ -72,6 +72,10 @@ static const struct enc_box_link *choose_link(const struct enc_docker_host *host
 
 void enc_box_fail(struct enc_box *box, const struct enclave_error *err) {
     struct enclave_error full = *err;
+    if (box->falling || (!box->sandbox->ready && enc_box_fall_back(box, err)))
+        return;
+    if (!box->sandbox->ready)
+        box->sandbox->config->agent_fails = false; /* it was not the agent */
     int words = (int)(box->said.len < 400 ? box->said.len : 400);
     while (words && strchr("\r\n ", box->said.data[words - 1]))
         words--;
@@ -91,8 +95,6 @@ void enc_box_fail(struct enc_box *box, const struct enclave_error *err) {
     full.http_status = err->http_status;
     enc_sandbox_broken(box->sandbox, &full);
 }
-
-static void fail_later(struct enc_box *box);
 
 static struct enc_docker_for answer(struct enc_box *box, enc_docker_done *done) {
     return (struct enc_docker_for){enc_deadline_in(ENC_DOCKER_LIMIT), done, box};
@@ -116,7 +118,7 @@ static void on_attached(void *data) {
     box->call = enc_docker_container_start(
         box->host->docker, box->id, answer(box, on_started), &box->trouble);
     if (!box->call)
-        fail_later(box);
+        enc_box_fail_later(box);
 }
 
 static bool on_output(void *data, int stream, const char *bytes, size_t len) {
@@ -151,7 +153,6 @@ static void on_stream_end(void *data, const struct enclave_error *failed) {
 static const struct enc_stream_events stream_events = {on_attached, on_bytes, on_stream_end};
 
 static void remove_box(struct enc_box *box);
-static void request_container(struct enc_box *box);
 
 static void on_created(void *data, json_t *reply, const struct enclave_error *err) {
     struct enc_box *box = data;
@@ -169,7 +170,7 @@ static void on_created(void *data, json_t *reply, const struct enclave_error *er
         /* The engine is elsewhere after all, or sees other folders. */
         box->host->no_socket = true;
         box->link->close(box);
-        request_container(box);
+        enc_box_request(box);
         return;
     }
     if (err) {
@@ -185,7 +186,7 @@ static void on_created(void *data, json_t *reply, const struct enclave_error *er
                                     box,
                                     &box->trouble);
     if (!box->stream)
-        fail_later(box);
+        enc_box_fail_later(box);
 }
 
 static void on_trouble(struct enc_timer *timer) {
@@ -193,13 +194,12 @@ static void on_trouble(struct enc_timer *timer) {
     enc_box_fail(box, &box->trouble);
 }
 
-/* From functions that must not call back. */
-static void fail_later(struct enc_box *box) {
+void enc_box_fail_later(struct enc_box *box) {
     box->timer.fire = on_trouble;
     enc_timer_start(box->host->base.loop, &box->timer, 0);
 }
 
-static void request_container(struct enc_box *box) {
+void enc_box_request(struct enc_box *box) {
     struct enc_sandbox *sandbox = box->sandbox;
     json_t *body = enc_box_body(box);
     if (!body)
@@ -214,7 +214,7 @@ static void request_container(struct enc_box *box) {
     json_decref(body);
     box->creating = box->call != NULL;
     if (!box->call)
-        fail_later(box);
+        enc_box_fail_later(box);
 }
 
 static void docker_create(struct enc_host *base, struct enc_sandbox *sandbox) {
@@ -231,9 +231,9 @@ static void docker_create(struct enc_host *base, struct enc_sandbox *sandbox) {
     enc_list_push_back(&host->boxes, &box->in_host);
     box->link = choose_link(host, sandbox->config, &box->trouble);
     if (box->link)
-        request_container(box);
+        enc_box_request(box);
     else
-        fail_later(box);
+        enc_box_fail_later(box);
 }
 
 /* ---- removing ------------------------------------------------------------------- */

@@ -60,6 +60,7 @@ struct enc_box {
     struct enc_buf said;             /* what its first process wrote before it was ready */
     struct enc_timer timer;
     bool creating, removing;
+    bool falling;                 /* from the agent to docker exec */
     enc_deadline give_up;         /* removal is tried until then */
     struct enclave_error trouble; /* to be reported on the next turn */
 };
@@ -70,6 +71,14 @@ static inline struct enc_docker_host *enc_docker_host_of(struct enc_host *host) 
 
 /* It never came up, or died. */
 void enc_box_fail(struct enc_box *box, const struct enclave_error *err);
+
+/* The same with box->trouble, from functions that must not call back. */
+void enc_box_fail_later(struct enc_box *box);
+/* Has its container created; on_created follows. */
+void enc_box_request(struct enc_box *box);
+
+/* driver_docker_fallback.c: whether it goes on by docker exec instead. */
+bool enc_box_fall_back(struct enc_box *box, const struct enclave_error *err);
 
 /* driver_docker_body.c: the body of the create call; a new object, NULL: no memory. */
 json_t *enc_box_body(struct enc_box *box);
