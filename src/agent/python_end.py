@@ -36,7 +36,7 @@ class End:
 
     def plain(self):
         """True: the exit code is 0, and nothing is left to see."""
-        if self.facts.missing or hasattr(sys, "last_type") or hasattr(sys, "last_exc"):
+        if hasattr(sys, "last_type") or hasattr(sys, "last_exc"):
             return False
         if sys.excepthook is not self.excepthook or sys.modules is not self.modules:
             return False

@@ -4,6 +4,8 @@ import sys
 
 
 class Facts(Trial):
+    HOOKS = ["zipimporter", "FileFinder.path_hook.<locals>.path_hook_for_FileFinder"]
+
     def find_names(self):
         """Where the interpreter keeps the script's name."""
         mark = self.mark.encode("ascii")
@@ -47,8 +49,11 @@ class Facts(Trial):
                 " take_zone take_thread".split()
             ]
             _fields_ += [("module_count", number)]
-            _fields_ += [(name, integer) for name in "folder_count rename_count missing".split()]
+            _fields_ += [(name, integer) for name in "folder_count rename_count".split()]
 
+        hooks = [getattr(hook, "__qualname__", "") for hook in sys.path_hooks]
+        if hooks != self.HOOKS:
+            raise Refuse("the interpreter has unusual path hooks: %s" % hooks)
         site, home = base["site"], self.environ["HOME"]
         if not site.getuserbase().startswith(home + "/"):
             raise Refuse("the user's modules are in an unusual place")
@@ -81,7 +86,7 @@ class Facts(Trial):
             site=id(site.__dict__),
             modules=id(sys.modules),
             kept=id(self.preloads.kept),
-            importers=id(sys.path_importer_cache) if self.usual_hooks() else 0,
+            importers=id(sys.path_importer_cache),
             none=id(None),
             take_input=id(called[0]),
             take_zone=id(called[1]),
@@ -92,11 +97,6 @@ class Facts(Trial):
         self.held_known = folders, renames, words, called, known
         self.facts = known
         self.known = ctypes.addressof(known)
-
-    def usual_hooks(self):
-        """Whether only archives and folders can be on the module path."""
-        hooks = [getattr(hook, "__qualname__", "") for hook in sys.path_hooks]
-        return hooks == ["zipimporter", "FileFinder.path_hook.<locals>.path_hook_for_FileFinder"]
 
     def coerced(self):
         """The interpreter may have chosen another locale than it was given, and says so

@@ -3,9 +3,9 @@
 #
 # How: the server is a real `python3 FILE` that is stopped on its way. The agent starts it
 # with a name of no file (the mark) and with this file as `sitecustomize`, which the
-# interpreter imports late in its start. It serves where that start ends; a child that has
-# got its job puts the job's script name in place of the mark and simply returns, and the
-# interpreter goes on as it always does: sys.path[0], __main__, running the file,
+# interpreter imports late in its start. It serves where that start is over; a child that
+# has got its job puts the job's script name in place of the mark and simply returns, and
+# the interpreter goes on as it always does: sys.path[0], __main__, running the file,
 # tracebacks, atexit, finalisation, the exit code. No frame of the server's is below, and
 # nothing of all that is imitated.
 #
@@ -33,6 +33,7 @@ class Server(Facts):
 
     def __init__(self):
         self.renames = []
+        self.mark = sys.argv[0]
         self.encoding = sys.getfilesystemencoding()
 
     # start -----------------------------------------------------------------------------
@@ -54,7 +55,6 @@ class Server(Facts):
         import posix
 
         self.posix = posix
-        self.mark = sys.argv[0]
         from os import environ
 
         self.environ = environ
@@ -271,25 +271,23 @@ def guarded(step):
 
 
 def main():
-    """Serves where the interpreter's start ends; what follows that is a child's."""
+    """Serves when the interpreter asks its path hooks whether its script, the mark, is a
+    folder or an archive: it is about to run it. What follows that is a child's."""
     server = Server()
-    site = sys.modules["site"]
-    import_last = site.execusercustomize
 
     def start_and_serve():
         if not server.start():
             server.serve()
 
-    def at_last():
-        site.execusercustomize = import_last
-        import_last()
-        guarded(start_and_serve)
+    def hook(path):
+        if path.endswith(server.mark):
+            sys.path_hooks.remove(hook)
+            del sys.path_importer_cache[path]
+            guarded(start_and_serve)
+        raise ImportError(path)
 
     guarded(server.withdraw)
-    if site.ENABLE_USER_SITE:
-        site.execusercustomize = at_last
-    else:
-        guarded(start_and_serve)
+    sys.path_hooks.append(hook)
     return server.own_customization
 
 

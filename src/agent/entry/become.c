@@ -76,27 +76,31 @@ static int holds(const char *text, long size, const char *word, long length) {
 
 /* What is known of a script from looking at it. */
 enum {
-    MISSING = 1, /* it cannot be opened */
+    PLAIN = 1,   /* a file that is surely neither a folder nor an archive */
     WATCHES = 2, /* it may watch imports, and would not see those of kept modules */
-    PLAIN = 4,   /* a file that is surely neither a folder nor an archive */
 };
 
-static int look_at_script(const char *script) {
-    enum { ROOM = 1 << 20, NONBLOCK = 04000, TYPE = 0170000, REGULAR = 0100000 };
+static int look_at_text(const char *text, long size) {
+    enum { HEAD = 1 << 20, TAIL = 65535 + 22 }; /* a ZIP archive ends within that */
     static const char word[] = "addaudithook", archive_end[] = "PK\5\6";
+    long tail = size < TAIL ? size : TAIL;
+    int found = holds(text + size - tail, tail, archive_end, 4) ? 0 : PLAIN;
+    return found | (holds(text, size < HEAD ? size : HEAD, word, sizeof word - 1) ? WATCHES : 0);
+}
+
+static int look_at_script(const char *script) {
+    enum { NONBLOCK = 04000, TYPE = 0170000, REGULAR = 0100000 };
     struct stat state;
     int found = 0;
     long fd = sys3(SYS_openat_, AT_FDCWD_, script, O_CLOEXEC_ | NONBLOCK);
     if (fd < 0)
-        return MISSING;
+        return 0;
     if (sys3(SYS_fstat_, fd, &state, 0) == 0 && (state.st_mode & TYPE) == REGULAR) {
-        long size = state.st_size < ROOM ? (long)state.st_size : ROOM;
+        long size = (long)state.st_size;
         long text = size > 0 ? sys6(SYS_mmap_, 0, size, 1, 2, fd, 0) : 0;
+        found = size == 0 ? PLAIN : 0;
         if (size > 0 && (text > 0 || text < -4096)) {
-            if (holds((const char *)text, size, word, sizeof word - 1))
-                found |= WATCHES;
-            if (size < ROOM && !holds((const char *)text, size, archive_end, 4))
-                found |= PLAIN;
+            found = look_at_text((const char *)text, size);
             sys3(SYS_munmap_, text, size, 0);
         }
     }
@@ -205,21 +209,19 @@ static int put_name(const struct known *known, const struct rename *place, void 
     return 1;
 }
 
-static int put_names(const struct known *known, void *name, void *full, int is_plain) {
+static int put_names(const struct known *known, void *name, void *full) {
     int done = 0;
-    void *last = name; /* what the interpreter asks its path hooks about */
+    void *last = name; /* what the interpreter asked its path hooks about */
     for (int i = 0; i < known->rename_count; i++) {
         last = known->renames[i].back ? full : last;
         done += put_name(known, &known->renames[i], known->renames[i].back ? full : name);
     }
-    if (done < 2)
-        return -1;
-    /* What asking would come to; it takes a fifth of a millisecond. */
-    return is_plain && known->importers ? PyDict_SetItem(known->importers, last, known->none) : 0;
+    /* As they would have answered. */
+    return done < 2 ? -1 : PyDict_SetItem(known->importers, last, known->none);
 }
 
 /* Puts the script's name where the interpreter will look for it. */
-static int rename_script(const struct known *known, const char *script, int is_plain) {
+static int rename_script(const struct known *known, const char *script) {
     char folder[PATH_ROOM], full[WARM_MARK_SIZE];
     size_t length = length_of(script);
     if (length == 0 || length > SCRIPT_ROOM)
@@ -235,7 +237,7 @@ static int rename_script(const struct known *known, const char *script, int is_p
     if (join(full, sizeof full, folder, script) < 0)
         return -1;
     void *names[2] = {decode(script), decode(full)};
-    int done = names[0] && names[1] ? put_names(known, names[0], names[1], is_plain) : -1;
+    int done = names[0] && names[1] ? put_names(known, names[0], names[1]) : -1;
     for (int i = 0; i < 2; i++)
         if (names[i])
             Py_DecRef(names[i]);
@@ -247,10 +249,11 @@ static int take_job(struct known *known, const struct warm_view *view, char **wo
     if (!home || view->argument_count < 2 || folders_differ(known) || has_user_site(known, home))
         return -1;
     int found = look_at_script(words[1]);
-    known->script_missing = (found & MISSING) != 0;
+    if (!(found & PLAIN))
+        return -1;
     if (found & WATCHES)
         PyDict_Clear(known->kept);
-    if (rename_script(known, words[1], (found & PLAIN) != 0) < 0 ||
+    if (rename_script(known, words[1]) < 0 ||
         take_environment(known, view, words + view->argument_count + 1) < 0 ||
         (input_is_pipe() && call(known->take_input) < 0) ||
         (known->take_thread && call(known->take_thread) < 0) || take_user_site(known, home) < 0 ||

@@ -95,6 +95,8 @@ static inline long sys_clone(unsigned long flags, int *child_id) {
 #define SYS_munmap_     __NR_munmap
 #define SYS_ppoll_      __NR_ppoll
 #define SYS_madvise_    __NR_madvise
+#define SYS_pipe2_      __NR_pipe2
+#define SYS_wait4_      __NR_wait4
 #define SYS_pread64_    __NR_pread64
 
 enum {

@@ -30,7 +30,7 @@ struct known {
     void *site;          /* dict: the module's variables */
     void *modules;       /* dict: sys.modules */
     void *kept;          /* dict: modules that are not brought back yet */
-    void *importers;     /* dict: sys.path_importer_cache, where nothing unusual fills it */
+    void *importers;     /* dict: sys.path_importer_cache */
     void *none;
     void *take_input;     /* called where standard input is a pipe */
     void *take_zone;      /* called where the job has a time zone */
@@ -38,7 +38,6 @@ struct known {
     int64_t module_count; /* before the program */
     int folder_count;
     int rename_count;
-    int script_missing; /* it could not even be opened */
 };
 
 extern void PyOS_BeforeFork(void) WEAK;
