@@ -33,6 +33,11 @@ describe("the HTTP server", function()
     assert.equal("fine\n", server:python("crowd"))
   end)
 
+  it("lets those above the limit of connections wait", function()
+    server = server_process.start("--max-connections 10", config)
+    assert.equal("fine\n", server:python("crowd", "ten"))
+  end)
+
   it("listens on IPv6", function()
     server = server_process.start("--host ::1", config)
     assert.equal("fine\n", server:python("crowd", "ipv6"))

@@ -83,7 +83,7 @@ local function respond(self, request)
       return http_cors.preflight(more, values)
     end
     return failure(405, "invalid", ("%s is not allowed here; allowed: %s"):format(
-      errors.show(request.method), values), { Allow = values })
+      (errors.show(request.method):gsub("^string ", "")), values), { Allow = values })
   elseif not route then
     return failure(404, "not_found", "there is no such path")
   end

@@ -63,7 +63,8 @@ function Sandboxes:create_sandbox(sandbox_type, config, options)
 end
 
 local function not_found(id, op)
-  return nil, errors.new("not_found", ("there is no sandbox %s"):format(errors.show(id)), op)
+  return nil, errors.new("not_found", ("there is no sandbox %s"):format(
+    (errors.show(id):gsub("^string ", ""))), op)
 end
 
 -- What is a list in JSON also when it is empty.

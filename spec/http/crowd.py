@@ -108,7 +108,28 @@ async def main():
     eventually(all_free, "every sandbox is free")
 
 
-if len(sys.argv) > 2 and sys.argv[2] == "ipv6":
+def ten_connections():
+    """Those above the limit wait until others have gone."""
+    socks = [connect() for _ in range(20)]
+    for sock in socks:
+        sock.sendall(request("GET", "/health"))
+    for sock in socks[:10]:
+        assert Reply(sock).status == 200
+    for sock in socks[10:]:
+        sock.settimeout(0.05)
+        try:
+            raise AssertionError(f"served above the limit: {sock.recv(100)}")
+        except TimeoutError:
+            sock.settimeout(60)
+    for sock in socks[:10]:
+        sock.close()
+    for sock in socks[10:]:
+        assert Reply(sock).status == 200
+
+
+if len(sys.argv) > 2 and sys.argv[2] == "ten":
+    ten_connections()
+elif len(sys.argv) > 2 and sys.argv[2] == "ipv6":
     assert URL.startswith("http://[::1]:") and call("GET", "/health").value["healthy"]
 else:
     asyncio.run(main())

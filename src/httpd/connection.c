@@ -42,10 +42,16 @@ void enc_httpd_on_connection(void *data,
                              struct MHD_Connection *connection,
                              void **context,
                              enum MHD_ConnectionNotificationCode code) {
+    struct enc_httpd *httpd = data;
     struct enc_httpd_link *link = *context;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        *context = link_new(data, connection);
-    else if (link)
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = link_new(httpd, connection);
+        return;
+    }
+    /* libmicrohttpd does not look at its socket while it can take no more connections (its
+     * limit, or descriptors), and begins again only when it is run. */
+    httpd->again = true;
+    if (link)
         uv_close((uv_handle_t *)&link->poll, on_closed);
 }
 

@@ -19,8 +19,11 @@
 static void run(struct enc_httpd *httpd) {
     MHD_UNSIGNED_LONG_LONG ms;
     uint64_t wait = LONGEST_WAIT;
+    httpd->again = false;
     MHD_run(httpd->daemon);
-    if (MHD_get_timeout(httpd->daemon, &ms) == MHD_YES && ms < LONGEST_WAIT / ENC_NS_PER_MS)
+    if (httpd->again)
+        wait = 0;
+    else if (MHD_get_timeout(httpd->daemon, &ms) == MHD_YES && ms < LONGEST_WAIT / ENC_NS_PER_MS)
         wait = ms * ENC_NS_PER_MS;
     enc_timer_start(httpd->loop, &httpd->timer, wait ? enc_deadline_in(wait) : 0);
 }

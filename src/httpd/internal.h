@@ -19,6 +19,7 @@ struct enc_httpd {
     size_t busy;
     unsigned port;
     bool quiet, closing;
+    bool again; /* a connection has ended, and there may be room for others */
 };
 
 /* One connection, from its accept to its close. The watch tells that the client has closed its

@@ -122,8 +122,12 @@ return {
       return done("Sandbox deleted")(server.manager:delete_sandbox(request.id))
     end, { summary = "End a sandbox and forget it", fails = { 404 }, reply = message } },
     { "POST", "/sandbox/{id}/stop", function(request, server)
-      return done("Sandbox stopped")(server.manager:stop_sandbox(request.id))
-    end, { summary = "End a sandbox", fails = { 404, 409 }, reply = message } },
+      local fine, err = server.manager:stop_sandbox(request.id)
+      if err and err.code == "closed" and server.manager:get_sandbox_info(request.id) then
+        return { message = "Sandbox stopped before" }
+      end
+      return done("Sandbox stopped")(fine, err)
+    end, { summary = "End a sandbox", fails = { 404 }, reply = message } },
     { "GET", "/sandbox/{id}/tools", function(request, server)
       return server.manager:get_sandbox_tools(request.id)
     end, { summary = "What a sandbox offers", fails = { 404 }, reply = { ["application/json"] = {
@@ -147,7 +151,8 @@ return {
         return nil, err
       end
       local bytes
-      bytes, err = server.manager:get_file(request.id, path)
+      bytes, err = server.manager:get_file(request.id, path,
+        { max_size = server.options.max_body or "64m" })
       return bytes, err, { raw = true, headers = { ["Content-Type"] = "application/octet-stream" } }
     end, { summary = "Download a file", fails = { 400, 404 }, query = { path = file_path },
       reply = bytes_of_any_kind } },
