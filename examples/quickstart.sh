@@ -6,6 +6,7 @@
 #   sh examples/quickstart.sh --stop   end the private Docker Engine, if it started one
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=examples/setup.sh
 . "$top/examples/setup.sh"
 private=$ENCLAVE_CACHE/engine
 
@@ -15,6 +16,7 @@ case ${1:-} in
 *) die "unknown argument '$1'; expected nothing or --stop" ;;
 esac
 
+# shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES
 build "$top/build" -DENCLAVE_TESTS=OFF
 
@@ -26,6 +28,7 @@ elif DOCKER_HOST=unix://$private/docker.sock && export DOCKER_HOST && engine_ans
   say "using the private Docker Engine at $DOCKER_HOST"
 else
   unset DOCKER_HOST
+  # shellcheck disable=SC2086 # words
   install_packages $ENGINE_PACKAGES
   # Where the package started a service, that one is used.
   sleep 1

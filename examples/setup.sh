@@ -1,10 +1,11 @@
 # setup.sh - what quickstart.sh and spec/run.sh share: packages, build, a Docker Engine, an
 # image. Sourced, not run. Needs a POSIX shell; `top` is the root of the sources.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # used by those who source it
 
 ENCLAVE_CACHE=${ENCLAVE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/enclave}
 OFFICIAL_IMAGE=python:3.11-slim
 OWN_IMAGE=enclave/python:3.11
+IMAGE_TAR=$ENCLAVE_CACHE/python-3.11.tar # what OWN_IMAGE is made of
 
 BUILD_PACKAGES="gcc cmake ninja-build pkg-config musl-tools libuv1-dev libcurl4-openssl-dev \
 libjansson-dev libarchive-dev libmicrohttpd-dev liblua5.4-dev lua5.4 lua-cjson lua-argparse curl ca-certificates"
@@ -21,12 +22,32 @@ as_root() {
   fi
 }
 
-# Runs a long command with its output in a log; the end of the log is shown when it fails.
+# show_progress LOG: seconds and the last line of a log, until this script ends or kills it.
+show_progress() {
+  shown=0
+  while sleep 1 && kill -0 $$ 2>/dev/null; do
+    shown=$((shown + 1))
+    printf '\r   %s s  %.60s\033[K' "$shown" "$(tail -n 1 "$1" | tr -cd '[:print:]')" >&2
+  done
+}
+
+# quietly NAME COMMAND ...: a long command with its output in a log. A terminal sees that it goes
+# on; the end of the log is shown when it fails.
 quietly() {
-  quiet_log=$ENCLAVE_CACHE/$1.log
+  quiet_log=$ENCLAVE_CACHE/$1.log quiet_code=0 quiet_watch=
   shift
   mkdir -p "$ENCLAVE_CACHE"
-  if ! "$@" >"$quiet_log" 2>&1; then
+  : >"$quiet_log"
+  if [ -t 2 ]; then
+    show_progress "$quiet_log" &
+    quiet_watch=$!
+  fi
+  "$@" >"$quiet_log" 2>&1 || quiet_code=$?
+  if [ -n "$quiet_watch" ]; then
+    kill "$quiet_watch" 2>/dev/null || :
+    printf '\r\033[K' >&2
+  fi
+  if [ "$quiet_code" != 0 ]; then
     tail -n 30 "$quiet_log" >&2
     die "failed: $* (all of its output: $quiet_log)"
   fi
@@ -45,6 +66,7 @@ install_packages() {
   done
   [ -z "$missing" ] && return 0
   say "installing:$missing"
+  as_root true # asks for the password, if it must, before anything hides the question
   quietly apt-update as_root apt-get update -q
   # shellcheck disable=SC2086 # a list of words
   quietly apt-install as_root env DEBIAN_FRONTEND=noninteractive \
@@ -98,7 +120,7 @@ start_engine() {
   engine_waited=0
   until engine_answers; do
     engine_waited=$((engine_waited + 1))
-    if [ "$engine_waited" -ge 120 ]; then
+    if [ "$engine_waited" -ge 120 ] || grep -q '^failed to start daemon' "$engine_dir/dockerd.log"; then
       tail -n 20 "$engine_dir/dockerd.log" >&2
       die "the private Docker Engine did not start (its log: $engine_dir/dockerd.log)"
     fi
@@ -117,6 +139,8 @@ stop_engine() {
     stop_waited=$((stop_waited + 1))
     sleep 0.5
   done
+  # The engine leaves the mount of its own data behind when it runs in no service of its own.
+  as_root umount "$1/data" 2>/dev/null || :
 }
 
 has_image() { docker_api GET "/images/$1/json" >/dev/null 2>&1; }
@@ -143,9 +167,9 @@ make_image_root() {
   install_packages $IMAGE_PACKAGES
   say "building an image from Debian packages, once: python3${2:+,$2}"
   mkdir -p "$(dirname "$1")"
-  # Only root may make device nodes and owners as they are; mmdebstrap finds its own way else.
+  # Only root may make device nodes and owners as they are.
   # Java's packages want the folder of the manual pages.
-  quietly mmdebstrap mmdebstrap --variant=essential --dpkgopt=force-unsafe-io \
+  quietly mmdebstrap as_root mmdebstrap --variant=essential --dpkgopt=force-unsafe-io \
     --include="python3,ca-certificates${2:+,$2}" \
     --essential-hook='mkdir -p "$1/usr/share/man/man1"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -154,7 +178,7 @@ make_image_root() {
     --customize-hook='ln -s /usr/bin/python3 "$1/usr/local/bin/python3"' \
     --customize-hook='ln -s /usr/bin/python3 "$1/usr/local/bin/python"' \
     bookworm "${1%.tar}.new.tar"
-  mv "${1%.tar}.new.tar" "$1"
+  mv -f "${1%.tar}.new.tar" "$1"
 }
 
 # import_image NAME TAG TAR
@@ -169,6 +193,6 @@ import_image() {
 
 own_image() {
   has_image "$OWN_IMAGE" && return 0
-  make_image_root "$ENCLAVE_CACHE/python-3.11.tar"
-  import_image "${OWN_IMAGE%:*}" "${OWN_IMAGE#*:}" "$ENCLAVE_CACHE/python-3.11.tar"
+  make_image_root "$IMAGE_TAR"
+  import_image "${OWN_IMAGE%:*}" "${OWN_IMAGE#*:}" "$IMAGE_TAR"
 }

@@ -7,6 +7,7 @@
 # ENCLAVE_TEST_ENGINE is its folder. Only the engine that lives there is ever touched.
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=examples/setup.sh
 . "$top/examples/setup.sh"
 dir=${ENCLAVE_TEST_ENGINE:?the folder of the test engine; spec/run.sh sets it}
 

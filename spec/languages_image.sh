@@ -1,10 +1,9 @@
-#!/bin/sh
 # languages_image.sh - the image in which spec/multi_code_languages_spec.lua runs, made of Debian
 # packages, and which languages it has. Sourced after examples/setup.sh.
 #
 # The quick one has what installs in under a minute. The full one has every language that
 # Debian 12 packages; it is 2.8 GB, of which 700 MB are downloaded.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # used by those who source it
 
 QUICK_PACKAGES=python3-pytest,gcc,g++,nodejs,php-cli,lua5.4,perl,ruby,iverilog,sqlite3
 QUICK_LANGUAGES="python pytest c cpp nodejs php bash lua perl ruby verilog sqlite"

@@ -1,16 +1,23 @@
 #!/bin/sh
-# run.sh - sets up what the tests need, then runs them all: style, C unit tests, specs on a
-# private Docker Engine. Ends with one line: N passed, N failed.
+# run.sh - sets up what the tests need, then runs them all: style, builds without warnings, C unit
+# tests and specs on private Docker Engines, both again with sanitizers, valgrind, fuzzers. Ends
+# with one line: N passed, N failed.
 #
 #   sh spec/run.sh           everything
 #   sh spec/run.sh --bench   the benchmark instead
 #   sh spec/run.sh --languages
 #                            every language that Debian has, instead: some minutes, 3 GB
+#
+# ENCLAVE_FUZZ_SECONDS: how long the fuzzers run (60).
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$top"
+# shellcheck source=examples/setup.sh
 . "$top/examples/setup.sh"
+# shellcheck source=spec/languages_image.sh
 . "$top/spec/languages_image.sh"
+# shellcheck source=spec/checks.sh
+. "$top/spec/checks.sh"
 
 case ${1:-} in
 '' | --bench | --languages) ;;
@@ -22,84 +29,150 @@ esac
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
-install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES lua-busted lua-check \
-  libcmocka-dev clang-format python3 openssl docker-registry mandoc man-db zsh fish lintian dpkg-dev file g++
-# Clients of the HTTP server.
-install_packages python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs
-# The IPython of notebooks: sandboxes see this machine's.
-install_packages python3-ipython
-build "$top/build" -DENCLAVE_TESTS=ON
+# What compiles and runs the checks; clients of the HTTP server; what reads manuals, completions
+# and packages; the IPython of notebooks, which sandboxes see.
+# shellcheck disable=SC2086 # words
+install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
+  lua-busted lua-check libcmocka-dev g++ clang clang-format llvm valgrind shellcheck \
+  python3 openssl docker-registry \
+  python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
+  mandoc man-db zsh fish lintian dpkg-dev file \
+  python3-ipython
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)
-ENCLAVE_TEST_ENGINE=$work/engine
+lanes=
 finish() {
-  stop_engine "$ENCLAVE_TEST_ENGINE"
+  # shellcheck disable=SC2086 # words
+  [ -z "$lanes" ] || kill $lanes 2>/dev/null || :
+  stop_engine "$work/plain"
+  stop_engine "$work/sanitized"
   rm -rf "$work"
+  # What root built for an ordinary user stays that user's.
+  [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$top"/build* "$ENCLAVE_CACHE"
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-say "starting a private Docker Engine in $ENCLAVE_TEST_ENGINE"
-start_engine "$ENCLAVE_TEST_ENGINE"
-own_image
-ENCLAVE_IMAGE=$OWN_IMAGE
-ENCLAVE_LUA=$top/build/enclave-lua
 LUA_PATH="$top/lua/?.lua;$top/lua/?/init.lua;$top/?.lua;;"
 LUA_CPATH="$top/build/lua/?.so;;"
-export ENCLAVE_TEST_ENGINE ENCLAVE_IMAGE ENCLAVE_LUA LUA_PATH LUA_CPATH
+ENCLAVE_LUA=$top/build/enclave-lua
+ENCLAVE_IMAGE=$OWN_IMAGE
+export LUA_PATH LUA_CPATH ENCLAVE_LUA ENCLAVE_IMAGE
 
-if [ "${1:-}" = --languages ]; then
-  languages_image full
-  busted --lua=/usr/bin/lua5.4 --helper=spec/helper.lua spec/multi_code_languages_spec.lua
-  exit
-fi
-languages_image quick
-
-if [ "${1:-}" = --bench ]; then
-  install_packages wrk
-  build/enclave-lua spec/bench/main.lua
-  exit
-fi
-
-passed=0 failed=0
-# check NAME COMMAND ...: one check that passes or fails as a whole.
-check() {
-  check_name=$1
-  shift
-  say "$check_name"
-  if "$@" >"$work/check.log" 2>&1; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    cat "$work/check.log"
-  fi
+# engine NAME: starts a private Docker Engine for one lane. use NAME: what follows runs on it.
+engine() {
+  start_engine "$work/$1"
+  own_image
+}
+use() {
+  ENCLAVE_TEST_ENGINE=$work/$1
+  DOCKER_HOST=unix://$work/$1/docker.sock
+  export ENCLAVE_TEST_ENGINE DOCKER_HOST
 }
 
-check "formatting" sh -c 'git ls-files "*.c" "*.h" | xargs clang-format --dry-run -Werror'
+began=$(date +%s)
+build "$top/build" -DENCLAVE_TESTS=ON
+case ${1:-} in
+--bench)
+  install_packages wrk
+  engine plain
+  use plain
+  build/enclave-lua spec/bench/main.lua
+  exit ;;
+--languages)
+  engine plain
+  use plain
+  languages_image full
+  busted --lua=/usr/bin/lua5.4 --helper=spec/helper.lua spec/multi_code_languages_spec.lua
+  exit ;;
+esac
+build "$top/build-sanitized" -DENCLAVE_TESTS=ON -DENCLAVE_SANITIZE=address,undefined
+outcome "$began" "builds" 0
+
+# ---- the checks ---------------------------------------------------------------------------
+
+formatting() {
+  find src include spec examples -name '*.[ch]' -exec clang-format --dry-run -Werror {} +
+}
+gcc_release() {
+  cmake -S "$top" -B "$top/build-release" -G Ninja -DCMAKE_BUILD_TYPE=Release
+  cmake --build "$top/build-release"
+}
+clang_build() {
+  CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON
+  cmake --build "$top/build-fuzz"
+}
+example_in_valgrind() {
+  valgrind --leak-check=full --errors-for-leak-kinds=definite,indirect,possible \
+    --error-exitcode=9 build/enclave-lua examples/pool.lua
+}
+# fuzz SECONDS NAME ...: so long for all together. What they find new is thrown away.
+fuzz() {
+  fuzz_seconds=$(($1 / ($# - 1)))
+  shift
+  for name in "$@"; do
+    mkdir -p "$work/$name"
+    seeds=spec/fuzz/seeds/$name
+    [ -d "$seeds" ] || seeds=$work/$name
+    check "fuzzer $name" "build-fuzz/$name" -max_total_time="$fuzz_seconds" -print_final_stats=1 \
+      -artifact_prefix="$work/" "$work/$name" "$seeds"
+  done
+}
+
+plain_lane() {
+  use plain
+  c_tests build
+  ! needs "the example in valgrind" valgrind ||
+    check "the example in valgrind" example_in_valgrind
+  lua_specs build /usr/bin/lua5.4 "$work/none"
+}
+# Under address, undefined and leak sanitizers and, at the same time, a collector that collects
+# all the time. The stock interpreter is the one that was built with the sanitizers.
+sanitized_lane() {
+  use sanitized
+  PATH=$top/build-sanitized/stock:$PATH
+  ASAN_OPTIONS=detect_leaks=1:log_path=$work/report
+  UBSAN_OPTIONS=print_stacktrace=1:log_path=$work/report
+  ENCLAVE_SPEC_GC=1
+  export PATH ASAN_OPTIONS UBSAN_OPTIONS ENCLAVE_SPEC_GC
+  c_tests build-sanitized
+  lua_specs build-sanitized "$top/build-sanitized/stock/lua5.4" "$work/report"
+}
+
+# both LANE LANE: at the same time.
+both() {
+  $1 & lanes=$!
+  $2 & lanes="$lanes $!"
+  for lane in $lanes; do
+    wait "$lane" || counted failed 1
+  done
+  lanes=
+}
+
+check "formatting" formatting
 check "luacheck" luacheck -q lua spec examples
+! needs "shellcheck" shellcheck || check "shellcheck" \
+  shellcheck -x -a .ci/run spec/run.sh spec/engine.sh examples/quickstart.sh
+check "Release build, gcc" gcc_release
 
-say "C unit tests"
-ctest --test-dir build --output-on-failure --timeout 300 >"$work/ctest.log" 2>&1 || cat "$work/ctest.log"
-total=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' "$work/ctest.log")
-broken=$(sed -n 's/.*, \([0-9]*\) tests failed out of .*/\1/p' "$work/ctest.log")
-passed=$((passed + ${total:-0} - ${broken:-0}))
-failed=$((failed + ${broken:-1}))
+say "starting two private Docker Engines"
+engine plain
+languages_image quick
+engine sanitized
+languages_image quick
+both plain_lane sanitized_lane
 
-# One process a file: what one leaves behind is not another's.
-for spec in spec/*_spec.lua; do
-  say "$spec"
-  timeout 600 busted --lua=/usr/bin/lua5.4 --helper=spec/helper.lua -o plainTerminal "$spec" \
-    >"$work/spec.log" 2>&1 || cat "$work/spec.log"
-  line=$(grep -E '^[0-9]+ success(es)? / [0-9]+ failures? / [0-9]+ errors? / [0-9]+ pending' "$work/spec.log" | tail -n 1)
-  # No such line: the runner itself died.
-  [ -n "$line" ] || { failed=$((failed + 1)); continue; }
-  # shellcheck disable=SC2086 # words
-  set -- $line
-  passed=$((passed + $1))
-  failed=$((failed + $4 + $7 + ${10}))
-done
+if needs "the fuzzers" clang; then
+  check "all by clang, and the fuzzers" clang_build
+  seconds=${ENCLAVE_FUZZ_SECONDS:-60}
+  others=$(cd build-fuzz && echo [!w]*_fuzz)
+  both "fuzz $seconds wire_fuzz" "fuzz $seconds $others"
+fi
 
-say "done"
-printf '%s passed, %s failed\n' "$passed" "$failed"
+say "done in $(($(date +%s) - began)) s"
+skipped=$(total skipped) failed=$(total failed)
+printf '%s passed, %s failed' "$(total passed)" "$failed"
+[ "$skipped" = 0 ] || printf ', %s skipped' "$skipped"
+printf '\n'
 [ "$failed" = 0 ]

@@ -8,7 +8,7 @@ local pool_options = {}
 ---@field max_size? integer grows up to this many while callers wait; default pool_size
 ---@field sandbox_type? string default "docker"
 ---@field config? table sandbox config, with tools_config; its registry_auth = { username,
----  password } is for pulling the image, else what `docker login` keeps in its config.json (no helpers)
+---  password } is for pulling the image, else what `docker login` keeps in config.json (no helpers)
 ---@field name? string default "default"
 ---@field max_waiters? integer one more is "exhausted" at once; default 100000
 ---@field max_uses? integer a sandbox is replaced after so many borrowers

@@ -1,17 +1,7 @@
 /* libFuzzer: whatever comes, at either end, the frames are refused or whole. The first byte
  * chooses the end and how the rest is cut into pieces. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz.h"
 #include "wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds) {
-    if (!holds)
-        abort();
-}
 
 /* Everything that a receiver looks at. */
 static size_t read_frame(const struct enc_wire_frame *frame) {
@@ -51,9 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size--;
     while (here < size) {
         here = size - here < step ? size : here + step;
-        uint8_t *exact = malloc(here - at); /* so that a read too far is seen */
-        check(exact != NULL);
-        memcpy(exact, data + at, here - at);
+        uint8_t *exact = exact_copy(data + at, here - at);
         int state = enc_wire_next(&peer, exact, here - at, &frame, &need, &reason);
         if (state > 0) {
             check(frame.body >= exact && frame.len + ENC_WIRE_HEADER <= here - at);
