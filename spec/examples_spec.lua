@@ -51,6 +51,13 @@ for name, interpreter in pairs(interpreters) do
         'the next borrower finds: ""', "a mistake: invalid: parameters.text")
     end)
 
+    it("notebook.lua", function()
+      local code, output = run(interpreter, "examples/notebook.lua")
+      assert.equal(0, code, output)
+      shows(output, "sorting\nResult: [1, 2, 3]\nstatus timeout\nResult: 3\n",
+        "execute_result: <table><tr><td>3</td><td>1</td><td>2</td></tr></table>")
+    end)
+
     it("toolbox", function()
       local code, output = run(interpreter, "examples/toolbox/main.lua")
       assert.equal(0, code, output)

@@ -232,6 +232,31 @@ for part in ("a ", value[:10], value[10:], " b ", value[:5], " c ", value[:20]):
   end)
 end)
 
+describe("a hook that never ends", function()
+  it("is stopped, its sandbox is replaced, and the engine goes on", function()
+    local folder = support.folder()
+    finally(function()
+      folder:remove()
+    end)
+    folder:write("endless.lua", [[
+local count = 0
+return { name = "endless", api = 1, on_borrow = function()
+  count = count + 1
+  while count == 1 do end
+end }]])
+    local manager <close> = assert(enclave.manager{ hooks = { folder.path } })
+    assert(manager:initialize_pool{ pool_size = 1, sandbox_type = "fake" })
+    local none, err = manager:execute_tool_in_pool("shell_executor", { command = "true" })
+    assert.is_nil(none)
+    assert.equal("internal", err.code)
+    assert.matches("hook endless failed: .*endless.lua:4: stopped after 200000000 instructions",
+      err.message)
+    assert.matches("stack traceback:", err.message, 1, true)
+    assert(manager:execute_tool_in_pool("shell_executor", { command = "true" }, 30))
+    assert.equal(1, manager:get_stats().totals.retired.hook)
+  end)
+end)
+
 describe("redacting", function()
   it("finds secrets in texts, tables and lines", function()
     local redactor = redact.new({ A = "secret-one", B = "-----BEGIN\nline-of-the-key\nx\n" })
