@@ -47,7 +47,7 @@ describe("the registry", function()
     assert.is_nil(tool)
     assert.equal("not_found", err.code)
     assert.matches('did you mean "python_executor"', err.message, 1, true)
-    assert.matches("known: file_operation, multi_code_executor, python_executor, shell_executor",
+    assert.matches("known: file_operation, multi_code_executor, notebook_executor, python_executor,",
       err.message, 1, true)
   end)
 
