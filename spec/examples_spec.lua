@@ -58,6 +58,13 @@ for name, interpreter in pairs(interpreters) do
         "execute_result: <table><tr><td>3</td><td>1</td><td>2</td></tr></table>")
     end)
 
+    it("custom_language", function()
+      local code, output = run(interpreter, "examples/custom_language/main.lua")
+      assert.equal(0, code, output)
+      shows(output, "the sum is 10", "case 2: accepted", "case 3: wrong_answer: line 1",
+        "languages of this image: awk,")
+    end)
+
     it("toolbox", function()
       local code, output = run(interpreter, "examples/toolbox/main.lua")
       assert.equal(0, code, output)

@@ -78,6 +78,7 @@ case ${1:-} in
   install_packages wrk
   engine plain
   use plain
+  languages_image quick
   build/enclave-lua spec/bench/main.lua
   exit ;;
 --languages)

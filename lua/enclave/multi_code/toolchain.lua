@@ -15,7 +15,8 @@ done
 exit 0]]
 
 local most_images = 64
-local images = {} -- key -> { programs: table<string, boolean> }
+---@type table<string, { programs: table<string, boolean>, versions: table<string, string> }>
+local images = {} -- by facts.key
 local count = 0
 
 ---What is known about the sandbox that calls need: its limits, its work folder, its image.
@@ -93,7 +94,7 @@ local function programs_of(sandbox, facts, set)
   for name in run.stdout:gmatch("[^\n]+") do
     programs[name] = true
   end
-  remember(facts.key, { programs = programs })
+  remember(facts.key, { programs = programs, versions = {} })
   return programs
 end
 
@@ -163,6 +164,30 @@ function toolchain.choose(sandbox, facts, set, language)
     .. " languages of this image: %s"):format(language.name, table.concat(missing, " and "),
     #names > 0 and table.concat(names, ", ") or "none"),
     metadata = { language = language.name, missing = missing, languages = names } }
+end
+
+---What the programs of a language call themselves: asked once per image.
+---@param sandbox enclave.Sandbox
+---@param facts table
+---@param language enclave.Language
+---@param variant enclave.LanguageVariant that was chosen
+---@return string|nil version a line; nil: the language does not say how to ask, or got no answer
+---@return enclave.Error? err
+function toolchain.version(sandbox, facts, language, variant)
+  local entry = images[facts.key]
+  local known = entry and entry.versions[language.name]
+  if known or not variant.version then
+    return known
+  end
+  local run, err = sandbox:run{ argv = variant.version, cwd = "/" }
+  if not run then
+    return nil, err
+  end
+  local line = (run.stdout .. "\n" .. run.stderr):match("[^\n]*%d%.%d[^\n]*")
+  if entry and line then
+    entry.versions[language.name] = line
+  end
+  return line
 end
 
 return toolchain

@@ -43,8 +43,8 @@ local function build_failed(job, entry)
     or text == "" and "the build failed" or nil
   text = why and (text == "" and why or text .. "\n" .. why) or text
   return { status = entry.status, output = "", error = text,
-    metadata = { language = job.language.name, build = entry, exit_code = entry.exit_code,
-      signal = entry.signal, limit = entry.limit } }
+    metadata = { language = job.language.name, version = job.version, build = entry,
+      exit_code = entry.exit_code, signal = entry.signal, limit = entry.limit } }
 end
 
 local function single(job, params, build)
@@ -60,7 +60,7 @@ local function single(job, params, build)
   if run.limit == "memory" and parts.status == "success" then
     parts.status, parts.error = "error", (parts.error or "") .. "memory limit"
   end
-  parts.metadata.language = job.language.name
+  parts.metadata.language, parts.metadata.version = job.language.name, job.version
   parts.metadata.build, parts.metadata.run = build, phases.entry(run)
   parts.metadata.run.status = parts.status
   return parts
@@ -75,7 +75,8 @@ local function many(job, list, params, build)
     return nil, err
   end
   local parts = cases.summary(verdicts)
-  parts.metadata.language, parts.metadata.build = job.language.name, build
+  parts.metadata.language, parts.metadata.version = job.language.name, job.version
+  parts.metadata.build = build
   return parts
 end
 
@@ -102,6 +103,12 @@ local function execute(sandbox, params, context)
   job.variant, missing, err = toolchain.choose(sandbox, facts, set, language)
   if not job.variant then
     return missing, err
+  end
+  if params.with_version then
+    job.version, err = toolchain.version(sandbox, facts, language, job.variant)
+    if err then
+      return nil, err
+    end
   end
   build, err = phases.build(job, cache_for(context, facts))
   if err then
@@ -157,6 +164,8 @@ return {
           expected = { type = "string", description = "What it has to print; without it the"
             .. " exit code alone counts" },
         } } },
+      with_version = { type = "boolean", default = false, description = "Tell in"
+        .. " metadata.version what the language's programs call themselves" },
       compare = { enum = { "lines", "exact", "tokens" }, default = "lines",
         description = "lines: white space at ends of lines and empty lines at the end do not"
           .. " count; tokens: white space only separates" },
