@@ -147,3 +147,33 @@ describe("no container outlives", function()
     end
   end)
 end)
+
+-- Where the process is killed before its agent has come, its socket's folder is left until the
+-- next one starts.
+describe("the folder of an agent's socket", function()
+  local function folders_of(pid)
+    local pipe = assert(io.popen(("ls -d /run/enclave-*-%s-* /tmp/enclave-*-%s-* 2>/dev/null")
+      :format(pid, pid)))
+    local found = pipe:read("a")
+    pipe:close()
+    return found
+  end
+
+  it("is removed by the next process when its owner was killed", function()
+    local pipe = assert(io.popen(([[
+      '%s' -e 'require("enclave").manager():create_sandbox("docker", { image = "%s" })' \
+        >/dev/null 2>&1 & pid=$!
+      for turn in $(seq 2000); do
+        ls -d /run/enclave-*-$pid-* /tmp/enclave-*-$pid-* 2>/dev/null | grep -q . && break
+        sleep 0.005
+      done
+      kill -KILL $pid; echo $pid]]):format(os.getenv("ENCLAVE_LUA") or "build/enclave-lua",
+      support.image)))
+    local pid = pipe:read("n")
+    pipe:close()
+    assert.not_equal("", folders_of(pid))
+    local manager <close> = assert(enclave.manager())
+    assert(manager:create_sandbox("docker", { image = support.image }))
+    assert.equal("", folders_of(pid))
+  end)
+end)

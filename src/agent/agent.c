@@ -49,6 +49,11 @@ static void on_warm(void *owner, const char *name, bool up, const char *reason) 
     reset_continue(agent);
 }
 
+static void on_lack(void *owner, const char *name, const char *what) {
+    struct agent *agent = owner;
+    conn_log(&agent->conn, "%.40s does without the module %.300s", name, what);
+}
+
 static void on_warm_look(struct loop_timer *timer) {
     struct agent *agent = ENC_CONTAINER_OF(timer, struct agent, warm_late);
     if (agent->told_ready)
@@ -72,6 +77,7 @@ static void start_warm(struct agent *agent, const struct enc_wire_frame *frame) 
         .env = (const char *const *)agent->env,
         .user_namespace = agent->user_namespace,
         .changed = on_warm,
+        .lacks = on_lack,
         .owner = agent,
     };
     if (names && names[0])

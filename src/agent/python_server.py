@@ -95,7 +95,7 @@ class Server(Facts):
         self.pid = posix.getpid()
         self.say("ready %d.%d.%d" % sys.version_info[:3])
         for name, why in failed.items():
-            self.say("preload %s: %s" % (name, why))
+            self.say("lacks %s: %s" % (name, why))
         return False
 
     def trim(self):

@@ -121,6 +121,7 @@ struct warm *warm_new(struct loop *loop, struct tree *tree, const struct warm_se
     warm->loop = loop;
     warm->tree = tree;
     warm->changed = settings->changed;
+    warm->lacks = settings->lacks;
     warm->owner = settings->owner;
     warm->user_namespace = settings->user_namespace;
     if (!prepare(warm, settings)) {

@@ -24,6 +24,8 @@ struct warm_settings {
     int user_namespace;         /* as of struct spawn */
     /* An interpreter came up (reason is its version), or was given up (why). */
     void (*changed)(void *owner, const char *name, bool up, const char *reason);
+    /* It serves, but not all that was wished for. */
+    void (*lacks)(void *owner, const char *name, const char *what);
     void *owner;
 };
 

@@ -62,6 +62,7 @@ struct warm {
     unsigned kind_count;
     struct warm_kind kinds[WARM_KINDS_MAX];
     void (*changed)(void *owner, const char *name, bool up, const char *reason);
+    void (*lacks)(void *owner, const char *name, const char *what);
     void *owner;
 };
 

@@ -60,6 +60,8 @@ static void server_says(struct loop_fd *watch, uint32_t events) {
     if (starts_with(text, "ready ", &rest)) {
         loop_timer_stop(&kind->timer);
         warm_is_up(kind, rest);
+    } else if (starts_with(text, "lacks ", &rest)) {
+        kind->warm->lacks(kind->warm->owner, kind->name, rest);
     } else if (starts_with(text, "refuse ", &rest)) {
         warm_server_stop(kind);
         warm_failed(kind, true, rest);

@@ -1,13 +1,19 @@
 #include "channel_agent_socket.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent_volume.h"
+#include "owner.h"
 
-#define PIECE (64u * 1024)
+#define PIECE   (64u * 1024)
+#define PREFIX  "enclave-" /* then the owner and mkdtemp's six characters */
+#define PARENTS 3
 
 struct enc_agent_socket {
     const struct enc_agent_socket_events *events; /* NULL: closed */
@@ -16,7 +22,7 @@ struct enc_agent_socket {
     uv_pipe_t listener, stream;
     bool listening, connected;
     unsigned open; /* handles that are not closed */
-    char folder[64], path[80];
+    char folder[96], path[104];
     char piece[PIECE];
 };
 
@@ -85,19 +91,61 @@ static void on_connection(uv_stream_t *listener, int status) {
 }
 
 /* A service's own folder comes first: the rest of /run may be closed to it. */
+static void find_parents(const char *parents[PARENTS]) {
+    const char *own = getenv("RUNTIME_DIRECTORY");
+    parents[0] = own && own[0] == '/' ? own : "/run";
+    parents[1] = "/run";
+    parents[2] = "/tmp";
+}
+
 static int make_folder(struct enc_agent_socket *socket) {
-    const char *const parents[] = {getenv("RUNTIME_DIRECTORY"), "/run", "/tmp"};
-    for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
-        if (!parents[i] || parents[i][0] != '/' || access(parents[i], W_OK) != 0)
-            continue;
-        int len = snprintf(socket->folder, sizeof socket->folder, "%s/enclave-XXXXXX", parents[i]);
-        if (len < (int)sizeof socket->folder && mkdtemp(socket->folder)) {
+    const char *parents[PARENTS];
+    char owner[40];
+    find_parents(parents);
+    enc_owner_make(owner);
+    for (size_t i = 0; i < PARENTS; i++) {
+        int len = snprintf(
+            socket->folder, sizeof socket->folder, "%s/" PREFIX "%s-XXXXXX", parents[i], owner);
+        if (len < (int)sizeof socket->folder && access(parents[i], W_OK) == 0 &&
+            mkdtemp(socket->folder)) {
             snprintf(socket->path, sizeof socket->path, "%s/" ENC_AGENT_SOCKET, socket->folder);
             return 0;
         }
     }
     socket->folder[0] = '\0';
     return -1;
+}
+
+/* Others may make entries of such names in /tmp: only a folder of this user's is removed. */
+static void sweep_entry(int parent, const char *name) {
+    char owner[40];
+    struct stat status;
+    size_t prefix = strlen(PREFIX), len = strlen(name);
+    if (strncmp(name, PREFIX, prefix) != 0 || len < prefix + 8 || len - prefix - 7 >= sizeof owner)
+        return;
+    snprintf(owner, sizeof owner, "%.*s", (int)(len - prefix - 7), name + prefix);
+    if (!enc_owner_is_dead(owner) || fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+        return;
+    int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return;
+    unlinkat(folder, ENC_AGENT_SOCKET, 0);
+    close(folder);
+    unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+void enc_agent_socket_sweep(void) {
+    const char *parents[PARENTS];
+    struct dirent *entry;
+    find_parents(parents);
+    for (size_t i = 0; i < PARENTS; i++) {
+        DIR *parent = opendir(parents[i]);
+        while (parent && (entry = readdir(parent)))
+            sweep_entry(dirfd(parent), entry->d_name);
+        if (parent)
+            closedir(parent);
+    }
 }
 
 struct enc_agent_socket *enc_agent_socket_listen(struct enc_loop *loop,

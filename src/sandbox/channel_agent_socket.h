@@ -17,6 +17,9 @@ struct enc_agent_socket_events {
     void (*on_end)(void *data);
 };
 
+/* Removes the folders of engines of this host that have died before their agents came. */
+void enc_agent_socket_sweep(void);
+
 /* Makes the folder and listens. */
 struct enc_agent_socket *enc_agent_socket_listen(struct enc_loop *loop,
                                                  const struct enc_agent_socket_events *events,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent_volume.h"
+#include "channel_agent_socket.h"
 #include "cleanup.h"
 #include "config_read.h"
 #include "driver_docker.h"
@@ -279,6 +280,7 @@ static void on_removed(void *data, json_t *reply, const struct enclave_error *er
 static void sweep_next(struct enc_prepare *prepare) {
     size_t left = json_array_size(prepare->orphans);
     if (!left) {
+        enc_agent_socket_sweep();
         prepare->host->swept = true;
         have_image(prepare);
         return;

@@ -42,21 +42,24 @@ static uint64_t host_id(void) {
     return (id ^ id >> 48) & 0xffffffffffffull;
 }
 
-/* In clock ticks since the machine started; 0: there is no such process. */
+/* In clock ticks since the machine started; 0: there is no such process, or one that has
+ * ended and that nobody has waited for. */
 static unsigned long long start_time(long pid) {
     char path[48], text[1024];
     unsigned long long start = 0;
+    char state = 'Z';
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     if (!read_start(path, text, sizeof text))
         return 0;
     /* The second field, the name in brackets, may hold anything. */
     const char *at = strrchr(text, ')');
     if (!at || sscanf(at + 1,
-                      " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                      " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
                       "%*s %llu",
-                      &start) != 1)
+                      &state,
+                      &start) != 2)
         return 0;
-    return start;
+    return state == 'Z' || state == 'X' ? 0 : start;
 }
 
 void enc_owner_make(char owner[40]) {
