@@ -222,7 +222,8 @@ static void test_the_service_survives(void **state) {
     assert_string_equal(reset.failure, "");
     assert_int_equal(reset.killed, 0);
     leave(1, "sleep 1000 >/dev/null 2>&1 &", false, NULL);
-    struct peer_frame run = peer_run(2, "sh", "-c", "kill -9 $(pgrep -f '^sleep 5555')", NULL);
+    const char *kill_it = "until pid=$(pgrep -f '^sleep 5555'); do sleep 0.01; done; kill -9 $pid";
+    struct peer_frame run = peer_run(2, "sh", "-c", kill_it, NULL);
     peer_end(&peer, &run);
     bool told = false, ended = false; /* in any order */
     while (!told || !ended) {
