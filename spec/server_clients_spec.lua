@@ -33,8 +33,8 @@ describe("the HTTP server", function()
     assert.equal("fine\n", server:python("crowd"))
   end)
 
-  it("lets those above the limit of connections wait", function()
-    server = server_process.start("--max-connections 10", config)
+  it("lets connections above the limit wait, and refuses bodies above theirs", function()
+    server = server_process.start("--max-connections 10 --max-bodies 100k", config)
     assert.equal("fine\n", server:python("crowd", "ten"))
   end)
 

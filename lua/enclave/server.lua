@@ -20,6 +20,7 @@ local server = {}
 ---@field tls_cert? string file
 ---@field tls_key? string file
 ---@field max_body? integer|string
+---@field max_bodies? integer|string of all requests at a time
 ---@field max_header? integer|string
 ---@field max_connections? integer
 ---@field max_requests? integer
@@ -29,13 +30,14 @@ local server = {}
 ---@field policy? enclave.HttpPolicy
 
 local known = { host = "string", port = "number", api_key = "string", insecure = "boolean",
-  tls_cert = "string", tls_key = "string", max_body = "number|string",
+  tls_cert = "string", tls_key = "string", max_body = "number|string", max_bodies = "number|string",
   max_header = "number|string", max_connections = "number", max_requests = "number",
   idle_timeout = "number", routes = "table", cors_origins = "table", policy = "table" }
 local known_policy = { allowed_images = "table", allow_volumes = "boolean",
   allow_ports = "boolean", allow_privileged = "boolean", max_memory = "number|string",
   max_cpu = "number", max_timeout = "number", max_sandboxes = "number", sandbox_types = "table" }
-local listening = { "max_body", "max_header", "max_connections", "max_requests", "idle_timeout" }
+local listening = { "max_body", "max_bodies", "max_header", "max_connections", "max_requests",
+  "idle_timeout" }
 
 local function read_file(path)
   local file, problem = io.open(path, "rb")

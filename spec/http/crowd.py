@@ -127,8 +127,28 @@ def ten_connections():
         assert Reply(sock).status == 200
 
 
+def many_bodies():
+    """100 KB of bodies at a time: one of 60 KB, not two."""
+    data = request("POST", CALL, b"{" + b" " * 60000 + b"}")
+    first, second = connect(), connect()
+    first.sendall(data[:-1])
+    time.sleep(0.3)
+    second.sendall(data)
+    reply = Reply(second)
+    assert reply.status == 503 and reply.headers["retry-after"], reply.status
+    assert reply.json()["code"] == "exhausted"
+    first.sendall(data[-1:])
+    assert Reply(first).status == 400
+    third = connect()
+    third.sendall(data)
+    assert Reply(third).status == 400
+    for sock in (first, second, third):
+        sock.close()
+
+
 if len(sys.argv) > 2 and sys.argv[2] == "ten":
     ten_connections()
+    many_bodies()
 elif len(sys.argv) > 2 and sys.argv[2] == "ipv6":
     assert URL.startswith("http://[::1]:") and call("GET", "/health").value["healthy"]
 else:

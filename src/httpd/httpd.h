@@ -22,6 +22,7 @@ struct enc_httpd_options {
     const char *tls_cert;      /* PEM text, both or none */
     const char *tls_key;       /* PEM text */
     size_t max_body;           /* bytes; more is 413 */
+    size_t max_bodies;         /* bytes of all bodies at a time; more is 503 */
     size_t max_header;         /* bytes of request line and headers; more is 431 or 414 */
     unsigned max_connections;  /* further ones wait in the backlog */
     unsigned max_requests;     /* on one connection; 0: no limit */
@@ -56,6 +57,8 @@ const char *enc_httpd_method(const struct enc_httpd_request *request);
 /* As it was sent: path and query, nothing is decoded. */
 const char *enc_httpd_uri(const struct enc_httpd_request *request);
 const char *enc_httpd_body(const struct enc_httpd_request *request, size_t *len);
+/* Its user has made a copy; it counts for max_bodies all the same, until the answer. */
+void enc_httpd_drop_body(struct enc_httpd_request *request);
 void enc_httpd_headers(const struct enc_httpd_request *request,
                        void (*each)(void *data, const char *name, const char *value),
                        void *data);

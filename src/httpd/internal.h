@@ -17,6 +17,7 @@ struct enc_httpd {
     struct enc_timer timer; /* its next timeout; always started, for it is pending */
     struct enc_list held;   /* requests that wait for their answer */
     size_t busy;
+    size_t bodies; /* bytes */
     unsigned port;
     bool quiet, closing;
     bool again; /* a connection has ended, and there may be room for others */
@@ -39,7 +40,8 @@ struct enc_httpd_request {
     struct enc_list in_held;
     struct MHD_Response *response;
     unsigned status;
-    bool begun, answered, too_large;
+    bool begun, answered;
+    bool too_large, too_many; /* of its body; of all bodies */
     bool held;      /* its user has it: set from on_request until the answer is complete */
     bool suspended; /* libmicrohttpd leaves it alone */
     bool streams, whole, told;
@@ -47,6 +49,7 @@ struct enc_httpd_request {
     char *uri;
     const char *method;
     struct enc_buf body;
+    size_t counted;     /* in httpd->bodies */
     struct enc_buf out; /* of a body that streams: not sent yet */
     size_t sent;        /* bytes at the front of out that are */
     void (*on_gone)(void *data);

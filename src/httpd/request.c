@@ -23,6 +23,11 @@ void *enc_httpd_on_uri(void *data, const char *uri, struct MHD_Connection *conne
     return request;
 }
 
+static void uncount(struct enc_httpd_request *request) {
+    request->httpd->bodies -= request->counted;
+    request->counted = 0;
+}
+
 void enc_httpd_on_completed(void *data,
                             struct MHD_Connection *connection,
                             void **context,
@@ -41,6 +46,7 @@ void enc_httpd_on_completed(void *data,
         request->link->request = NULL;
     request->link = NULL;
     httpd->busy--;
+    uncount(request);
     if (request->held)
         enc_httpd_tell_gone(request); /* and freed when its user lets go */
     else
@@ -52,14 +58,19 @@ void enc_httpd_on_completed(void *data,
 static enum MHD_Result refuse(struct enc_httpd_request *request,
                               unsigned status,
                               const char *detail) {
-    static const struct enc_httpd_header headers[] = {
-        {"Content-Type", "application/json"}, {"WWW-Authenticate", "Bearer"}, {NULL, NULL}};
-    static const struct enc_httpd_header json[] = {{"Content-Type", "application/json"},
-                                                   {NULL, NULL}};
+    struct enc_httpd_header headers[3] = {{"Content-Type", "application/json"}};
+    if (status == 401)
+        headers[1] = (struct enc_httpd_header){"WWW-Authenticate", "Bearer"};
+    else if (status == 503)
+        headers[1] = (struct enc_httpd_header){"Retry-After", "1"};
     char body[160];
-    int len = snprintf(body, sizeof body, "{\"code\":\"invalid\",\"detail\":\"%s\"}", detail);
+    int len = snprintf(body,
+                       sizeof body,
+                       "{\"code\":\"%s\",\"detail\":\"%s\"}",
+                       status == 503 ? "exhausted" : "invalid",
+                       detail);
     request->answered = true;
-    if (enc_httpd_make_answer(request, status, status == 401 ? headers : json, body, (size_t)len))
+    if (enc_httpd_make_answer(request, status, headers, body, (size_t)len))
         return MHD_NO;
     return enc_httpd_send_answer(request);
 }
@@ -97,14 +108,19 @@ static enum MHD_Result begin(struct enc_httpd_request *request, const char *meth
 }
 
 static enum MHD_Result collect(struct enc_httpd_request *request, const char *bytes, size_t *len) {
+    struct enc_httpd *httpd = request->httpd;
     size_t size = *len;
     *len = 0;
-    if (size > request->httpd->options.max_body - request->body.len || request->too_large) {
-        request->too_large = true;
-        request->excess += size;
+    request->too_large |= size > httpd->options.max_body - request->body.len;
+    request->too_many |= size > httpd->options.max_bodies - httpd->bodies;
+    if (request->too_large || request->too_many) {
+        uncount(request);
         enc_buf_free(&request->body);
+        request->excess += size;
         return request->excess > MAX_EXCESS ? MHD_NO : MHD_YES;
     }
+    request->counted += size;
+    httpd->bodies += size;
     return enc_buf_append(&request->body, bytes, size) ? MHD_YES : MHD_NO;
 }
 
@@ -153,6 +169,8 @@ enum MHD_Result enc_httpd_on_call(void *data,
         return wait_for_user(request);
     if (request->too_large)
         return refuse(request, 413, "the body is too large");
+    if (request->too_many)
+        return refuse(request, 503, "too many large bodies at a time");
     return hand_over(request);
 }
 
@@ -169,6 +187,10 @@ const char *enc_httpd_uri(const struct enc_httpd_request *request) {
 const char *enc_httpd_body(const struct enc_httpd_request *request, size_t *len) {
     *len = request->body.len;
     return request->body.data ? request->body.data : "";
+}
+
+void enc_httpd_drop_body(struct enc_httpd_request *request) {
+    enc_buf_free(&request->body);
 }
 
 struct each {

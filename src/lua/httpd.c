@@ -119,7 +119,7 @@ static int drain_server(lua_State *L) {
 struct settings {
     const char *host, *api_key, *tls_cert, *tls_key;
     lua_Integer port, max_connections, max_requests, idle_timeout;
-    uint64_t max_body, max_header;
+    uint64_t max_body, max_bodies, max_header;
     bool handler, open_options;
 };
 
@@ -146,6 +146,7 @@ static int httpd(lua_State *L) {
         {"max_requests", L_INTEGER, false, offsetof(struct settings, max_requests)},
         {"idle_timeout", L_INTEGER, false, offsetof(struct settings, idle_timeout)},
         {"max_body", L_SIZE, false, offsetof(struct settings, max_body)},
+        {"max_bodies", L_SIZE, false, offsetof(struct settings, max_bodies)},
         {"max_header", L_SIZE, false, offsetof(struct settings, max_header)},
         {"open_options", L_BOOLEAN, false, offsetof(struct settings, open_options)},
         {"handler", L_FUNCTION, true, offsetof(struct settings, handler)},
@@ -156,13 +157,15 @@ static int httpd(lua_State *L) {
                          .max_connections = 4096,
                          .idle_timeout = 60,
                          .max_body = 64 << 20,
+                         .max_bodies = 512 << 20,
                          .max_header = 12 << 10};
     lua_settop(L, 1);
     if (l_read_fields(L, 1, op, fields, &s, &err) || !l_engine(core, &err))
         return l_fail(L, &err);
     if (s.port > 65535 || s.max_connections < 1 || s.max_connections > 1000000 ||
         s.max_requests > 1 << 30 || s.idle_timeout > 1 << 30 || s.max_header < 1024 ||
-        s.max_header > 16 << 20 || s.max_body > SIZE_MAX / 4 || !s.tls_cert != !s.tls_key) {
+        s.max_header > 16 << 20 || s.max_body > SIZE_MAX / 4 || s.max_bodies > SIZE_MAX / 4 ||
+        !s.tls_cert != !s.tls_key) {
         enc_fail(&err,
                  ENCLAVE_INVALID,
                  op,
@@ -188,6 +191,7 @@ static int httpd(lua_State *L) {
                                         .tls_cert = s.tls_cert,
                                         .tls_key = s.tls_key,
                                         .max_body = (size_t)s.max_body,
+                                        .max_bodies = (size_t)s.max_bodies,
                                         .max_header = (size_t)s.max_header,
                                         .max_connections = (unsigned)s.max_connections,
                                         .max_requests = (unsigned)s.max_requests,

@@ -230,6 +230,7 @@ static void push_request(lua_State *L, struct enc_httpd_request *http) {
     const char *body = enc_httpd_body(http, &len);
     lua_pushlstring(L, body, len);
     lua_setfield(L, -2, "body");
+    enc_httpd_drop_body(http);
     lua_createtable(L, 0, 8);
     enc_httpd_headers(http, push_header, L);
     lua_setfield(L, -2, "headers");

@@ -20,6 +20,7 @@ local serve = {
     { "--tls-cert", "FILE", "Certificate, PEM." },
     { "--tls-key", "FILE", "Its key, PEM." },
     { "--max-body", "SIZE", "Largest body, such as 64m." },
+    { "--max-bodies", "SIZE", "Bodies of all requests at a time (default 512m)." },
     { "--max-header", "SIZE", "Largest request line and headers (default 12k)." },
     { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
     { "--max-requests", "COUNT", "Requests on one connection.", convert = front.count },
@@ -82,8 +83,8 @@ end
 local function read_options(args)
   local options = from_file(args.config)
   local policy, manager = options.policy or {}, options.manager or {}
-  take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_header",
-    "max_connections", "max_requests", "idle_timeout" }, options)
+  take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_bodies",
+    "max_header", "max_connections", "max_requests", "idle_timeout" }, options)
   take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
     "max_timeout", "max_sandboxes" }, policy)
   options.api_key = args.api_key or args.api_key_file and first_line(args.api_key_file)
