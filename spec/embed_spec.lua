@@ -56,7 +56,7 @@ describe("the C library", function()
 
   it("is found by pkg-config, and opens its module in a Lua state", function()
     local text, code = output_of(("export PKG_CONFIG_PATH=$(dirname $(find %s -name enclave.pc));"
-      .. " cc -Wall -Wextra -Werror -std=c99 examples/embed_lua.c -o %s/embed_lua"
+      .. " cc $CFLAGS -Wall -Wextra -Werror -std=c99 examples/embed_lua.c -o %s/embed_lua"
       .. " $(pkg-config --cflags --libs enclave lua5.4)"):format(root, folder.path))
     assert.equal(0, code, text)
     text, code = run("embed_lua")

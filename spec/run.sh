@@ -34,16 +34,25 @@ export PATH
 # shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   lua-busted lua-check libcmocka-dev g++ clang clang-format llvm valgrind shellcheck \
-  python3 openssl docker-registry \
+  python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
   mandoc man-db zsh fish lintian dpkg-dev file \
   python3-ipython
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)
 lanes=
+# end PID ...: processes and all that they started.
+end() {
+  for pid in "$@"; do
+    # shellcheck disable=SC2046 # words
+    set -- $(pgrep -P "$pid")
+    kill "$pid" 2>/dev/null || :
+    end "$@"
+  done
+}
 finish() {
   # shellcheck disable=SC2086 # words
-  [ -z "$lanes" ] || kill $lanes 2>/dev/null || :
+  end $lanes
   stop_engine "$work/plain"
   stop_engine "$work/sanitized"
   rm -rf "$work"
@@ -135,10 +144,14 @@ sanitized_lane() {
   PATH=$top/build-sanitized/stock:$PATH
   ASAN_OPTIONS=detect_leaks=1:log_path=$work/report
   UBSAN_OPTIONS=print_stacktrace=1:log_path=$work/report
+  # For programs that the specs build.
+  CFLAGS="-fsanitize=address,undefined" CXXFLAGS=$CFLAGS LDFLAGS=$CFLAGS
   ENCLAVE_SPEC_GC=1
-  export PATH ASAN_OPTIONS UBSAN_OPTIONS ENCLAVE_SPEC_GC
+  export PATH ASAN_OPTIONS UBSAN_OPTIONS CFLAGS CXXFLAGS LDFLAGS ENCLAVE_SPEC_GC
   c_tests build-sanitized
-  lua_specs build-sanitized "$top/build-sanitized/stock/lua5.4" "$work/report"
+  # Not those of figures, of the agent, which is always the same binary, and of packages.
+  lua_specs build-sanitized "$top/build-sanitized/stock/lua5.4" "$work/report" \
+    spec/bench_spec.lua spec/conformance_spec.lua spec/install_spec.lua
 }
 
 # both LANE LANE: at the same time.

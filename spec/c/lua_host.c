@@ -1,7 +1,8 @@
-/* A stand-in for the lua5.4 program, built with the sanitizers: it runs a script with its
- * arguments, so that the specs see enclave.core as any stock interpreter loads it. */
+/* A stand-in for the lua5.4 program, built with the sanitizers: it runs -e CODE, or a script with
+ * its arguments, so that the specs see enclave.core as any stock interpreter loads it. */
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -26,7 +27,8 @@ int main(int argc, char **argv) {
     }
     lua_setglobal(L, "arg");
     lua_pushcfunction(L, traceback);
-    bool fine = luaL_loadfile(L, argv[1]) == LUA_OK;
+    bool is_code = strcmp(argv[1], "-e") == 0 && argc == 3;
+    bool fine = (is_code ? luaL_loadstring(L, argv[2]) : luaL_loadfile(L, argv[1])) == LUA_OK;
     for (int i = 2; fine && i < argc; i++)
         lua_pushstring(L, argv[i]);
     fine = fine && lua_pcall(L, argc - 2, 0, 1) == LUA_OK;

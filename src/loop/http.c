@@ -16,7 +16,7 @@ struct enc_http {
     struct enc_timer overdue;
     struct enc_buf body; /* with on_data: what was not handed on yet */
     bool head_ended;     /* libcurl takes a head that broke off for a whole reply */
-    bool too_big, no_memory;
+    bool too_big, no_memory, again;
     bool calling, closed; /* it calls back; it was closed meanwhile, and is freed after that */
 };
 
@@ -86,6 +86,19 @@ static void end(struct enc_http *http, const struct enclave_error *err) {
     enc_buf_free(&reply.body);
 }
 
+/* A kept connection that the server closed just as the request was on its way: what was not sent
+ * whole was not obeyed, so it is sent once more. (Of a failing receive libcurl does the same.) */
+static bool starts_again(struct enc_http *http) {
+    struct enc_exchange *exchange = &http->exchange;
+    long connects = 1;
+    curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (exchange->result != CURLE_SEND_ERROR || connects || http->again || status_of(http))
+        return false;
+    http->again = true;
+    curl_easy_setopt(exchange->easy, CURLOPT_FRESH_CONNECT, 1L);
+    return enc_exchange_again(exchange) == 0;
+}
+
 static void on_ready(struct enc_exchange *exchange) {
     struct enc_http *http = ENC_CONTAINER_OF(exchange, struct enc_http, exchange);
     const char *op = http->request.op;
@@ -106,7 +119,7 @@ static void on_ready(struct enc_exchange *exchange) {
             return;
         }
     }
-    if (!exchange->finished)
+    if (!exchange->finished || starts_again(http))
         return;
     if (exchange->result == CURLE_OK && http->head_ended) {
         end(http, NULL);

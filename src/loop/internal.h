@@ -74,6 +74,8 @@ int enc_multi_init(struct enc_multi *multi, struct enc_loop *loop);
 void enc_multi_free(struct enc_multi *multi);
 /* Takes exchange->easy, which it frees in enc_exchange_close. */
 int enc_exchange_open(struct enc_multi *multi, struct enc_exchange *exchange);
+/* Starts one that has finished once more; -1: not possible. */
+int enc_exchange_again(struct enc_exchange *exchange);
 void enc_exchange_close(struct enc_exchange *exchange);
 void enc_exchange_mark(struct enc_exchange *exchange);
 

@@ -133,6 +133,16 @@ int enc_exchange_open(struct enc_multi *multi, struct enc_exchange *exchange) {
     return -1;
 }
 
+int enc_exchange_again(struct enc_exchange *exchange) {
+    struct enc_multi *multi = exchange->multi;
+    exchange->finished = false;
+    exchange->error[0] = '\0';
+    enc_loop_enter(multi->loop);
+    curl_multi_remove_handle(multi->curl, exchange->easy);
+    enc_loop_leave(multi->loop);
+    return curl_multi_add_handle(multi->curl, exchange->easy) == CURLM_OK ? 0 : -1;
+}
+
 void enc_exchange_close(struct enc_exchange *exchange) {
     struct enc_multi *multi = exchange->multi;
     if (multi) {
