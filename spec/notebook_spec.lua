@@ -51,6 +51,7 @@ for _, shell in ipairs({ "python", "ipython" }) do
       assert.equal("here", assert(box:execute_tool("file_operation",
         { operation = "read", path = "f" })).output)
       assert.equal("Result: '__main__'", fine("__name__").output)
+      assert.equal("Result: ['f']", fine("import os; os.listdir()").output)
     end)
 
     it("tells an error with its traceback", function()

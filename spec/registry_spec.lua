@@ -47,8 +47,8 @@ describe("the registry", function()
     assert.is_nil(tool)
     assert.equal("not_found", err.code)
     assert.matches('did you mean "python_executor"', err.message, 1, true)
-    assert.matches("known: file_operation, multi_code_executor, notebook_executor, python_executor,",
-      err.message, 1, true)
+    assert.matches("known: file_operation, multi_code_executor, notebook_executor,", err.message, 1,
+      true)
   end)
 
   local broken = {

@@ -88,6 +88,11 @@ function Stream:write(bytes)
   return self.run:write(bytes)
 end
 
+---The program has read its own text: the name of that file is free for others.
+function Stream:loaded()
+  finish(self)
+end
+
 function Stream:close_input()
   return self.run:close_input()
 end

@@ -32,8 +32,8 @@ end
 ---@return enclave.Error? err
 function kernel.start(sandbox, options)
   local token = random_token()
-  local stream, err = sandbox:stream{ argv = { options.python_path or "python3", "-c", program },
-    stdin_open = true, timeout = options.lifetime }
+  local stream, err = sandbox:stream{ interpreter = "python3", program = options.python_path,
+    code = program, stdin_open = true, timeout = options.lifetime }
   if not stream then
     return nil, err
   end
@@ -56,6 +56,7 @@ function kernel.start(sandbox, options)
       .. " kernel: %s"):format(options.python_path, table.concat(words, "", 1, math.min(#words, 5)),
       "notebook")) or err
   end
+  stream:loaded()
   return self
 end
 

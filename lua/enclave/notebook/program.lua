@@ -4,14 +4,15 @@
 -- marked by a token that nobody else knows, frames with everything that is not text. Its input ends
 -- with the engine, and so does it.
 return [==[
-import ast, asyncio, base64, builtins, inspect, io, json, linecache, os, queue, re, signal
-import sys, threading, traceback, types
+import ast, base64, builtins, io, json, linecache, os, queue, re, signal, sys, threading
+import traceback, types
 
 requests, state = queue.Queue(), types.SimpleNamespace(running=None, count=0, pid=os.getpid())
 control = os.fdopen(os.dup(0), "rb")
 null = os.open(os.devnull, os.O_RDONLY)
 os.dup2(null, 0)
 os.close(null)
+os.unlink(__file__)
 hello = json.loads(control.readline())
 token = hello["token"].encode()
 main = types.ModuleType("__main__")
@@ -86,6 +87,7 @@ class Backend:
 
 sys.meta_path.append(Backend())
 os.environ.setdefault("MPLBACKEND", "module://enclave_backend")
+os.environ.setdefault("IPYTHONDIR", "/tmp/.ipython")  # the work folder is the user's
 
 
 def report(name, value, lines):
@@ -122,8 +124,9 @@ class Plain:
             frame("display_data", data=self.describe(value))
 
     def evaluate(self, code):
-        if code.co_flags & inspect.CO_COROUTINE:
+        if code.co_flags & 0x80:  # a coroutine: it awaits
             if self.loop is None:
+                import asyncio
                 self.loop = asyncio.new_event_loop()
                 asyncio.set_event_loop(self.loop)
             return self.loop.run_until_complete(eval(code, self.space))

@@ -88,6 +88,7 @@ return {
   },
   config = config,
   sandbox_types = { "docker_notebook" },
+  warm = { "python3" },
   execute = function(sandbox, params, context)
     local found, err = kernel_of(sandbox, params, context.config)
     if not found then
