@@ -61,8 +61,8 @@ ENCLAVE_API struct enclave *enclave_open(const struct enclave_options *options,
                                          struct enclave_error *err);
 
 /* Cancels what waits and what runs (their callbacks come, with CANCELLED), removes every
- * sandbox, and returns when the last is gone, after some seconds at most. Not from a callback.
- * NULL is ignored. */
+ * sandbox, and returns when the last is gone, after some seconds at most. In a callback it does
+ * nothing but say so in the log. NULL is ignored. */
 ENCLAVE_API void enclave_close(struct enclave *engine);
 
 /* ---- calls ------------------------------------------------------------------------------- */

@@ -119,8 +119,45 @@ static void uses_the_programs_memory(void **state) {
     }
 }
 
+/* ---- memory of libuv: for the whole process
+ * ------------------------------------------------------ */
+
+static atomic_long blocks;
+
+static void *count_malloc(size_t size) {
+    blocks++;
+    return malloc(size);
+}
+
+static void *count_realloc(void *pointer, size_t size) {
+    blocks += !pointer;
+    return realloc(pointer, size);
+}
+
+static void *count_calloc(size_t count_, size_t size) {
+    blocks++;
+    return calloc(count_, size);
+}
+
+static void count_free(void *pointer) {
+    blocks -= pointer != NULL;
+    free(pointer);
+}
+
+static void libuv_uses_the_programs_memory(void **state) {
+    (void)state;
+    struct enclave_error err;
+    assert_int_equal(enclave_use_allocator(count_malloc, NULL, NULL, NULL, &err), -1);
+    assert_int_equal(err.code, ENCLAVE_INVALID);
+    assert_int_equal(
+        enclave_use_allocator(count_malloc, count_realloc, count_calloc, count_free, &err), 0);
+    enclave_close(engine_with_pool(NULL, NULL, "1"));
+    assert_int_equal(blocks, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(libuv_uses_the_programs_memory),
         cmocka_unit_test(runs_on_the_programs_loop),
         cmocka_unit_test(the_programs_loop_takes_calls_of_other_threads),
         cmocka_unit_test(uses_the_programs_memory),

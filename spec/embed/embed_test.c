@@ -154,6 +154,7 @@ static void on_link(void *data, const char *json, const struct enclave_error *er
     (void)err;
     if (json && !enclave_stats(chain->engine, &own))
         chain->refused = own.code == ENCLAVE_INVALID;
+    enclave_close(chain->engine); /* does nothing here */
     if (chain->left > 1)
         enclave_execute_start(chain->engine,
                               "python_executor",
@@ -174,6 +175,50 @@ static void callbacks_submit_and_do_not_wait(void **state) {
     assert_int_equal(chain.left, 0);
     assert_true(chain.refused);
     enclave_close(chain.engine);
+}
+
+/* ---- tools and hooks --------------------------------------------------------------------------
+ */
+
+static void write_file(const char *folder, const char *name, const char *text) {
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void loads_tools_and_hooks(void **state) {
+    static const char tool[] =
+        "return { name = 'shout', api = 1, parameters = { type = 'object',\n"
+        "  required = { 'text' }, properties = { text = { type = 'string' } } },\n"
+        "  execute = function(_, p) return p.text:upper() end }\n";
+    static const char hook[] =
+        "return { name = 'no_shell', api = 1, on_borrow = function(_, context)\n"
+        "  if context.tool_name == 'shell_executor' then return nil, 'no shell here' end\n"
+        "  return true end }\n";
+    (void)state;
+    char folder[] = "/tmp/enclave-embed-XXXXXX", command[100], manager[200];
+    struct enclave_error err;
+    assert_non_null(mkdtemp(folder));
+    write_file(folder, "shout.lua", tool);
+    write_file(folder, "no_shell.lua", hook);
+    snprintf(manager,
+             sizeof manager,
+             "{\"tools\": [\"%s/shout.lua\"], \"hooks\": [\"%s/no_shell.lua\"]}",
+             folder,
+             folder);
+    struct enclave *engine = engine_with_pool(manager, NULL, "1");
+    char *result = enclave_execute(engine, "shout", "{\"text\": \"hey\"}", NULL, &err);
+    assert_non_null(result);
+    assert_non_null(strstr(result, "\"output\":\"HEY\""));
+    enclave_free(result);
+    assert_null(enclave_execute(engine, "shell_executor", "{\"command\": \"id\"}", NULL, &err));
+    assert_non_null(strstr(err.message, "no shell here"));
+    enclave_close(engine);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 static void on_line(void *data, enum enclave_log_level level, const char *line) {
@@ -212,6 +257,7 @@ int main(void) {
         cmocka_unit_test(cancels_what_waits_and_what_runs),
         cmocka_unit_test(closes_under_calls),
         cmocka_unit_test(callbacks_submit_and_do_not_wait),
+        cmocka_unit_test(loads_tools_and_hooks),
         cmocka_unit_test(logs_to_the_program),
     };
     return cmocka_run_group_tests_name("embed", tests, NULL, NULL);

@@ -288,6 +288,12 @@ struct enclave *enclave_open(const struct enclave_options *given, struct enclave
 void enclave_close(struct enclave *engine) {
     if (!engine)
         return;
+    if (enc_embed_inside(engine) && (engine->own_thread || engine->pumping)) {
+        enc_log(enc_engine_log(engine->engine),
+                ENC_LOG_ERROR,
+                "enclave_close was called in a callback: the engine stays open");
+        return;
+    }
     if (engine->own_thread) {
         uv_mutex_lock(&engine->lock);
         engine->stopping = true;
