@@ -162,6 +162,16 @@ describe("enclave-lua pool", function()
     assert.matches("\nrun +%S", err)
   end)
 
+  it("shows progress on a terminal, and leaves no trace of it", function()
+    local out = os.tmpname()
+    os.execute(("timeout 60 script -qec %s %s </dev/null >/dev/null 2>&1"):format(
+      quote(quote(program.path) .. " pool --size 2 " .. fake .. "</dev/null"), out))
+    local text = program.read(out)
+    os.remove(out)
+    assert.matches("\r\27%[Kstart sandboxes %[#+ *%] +%d+ %%", text)
+    assert.matches("100 %%\r\27%[K0 succeeded", text)
+  end)
+
   it("says which lines failed", function()
     local out, err, code = run("pool --size 1", "print('one')\nimport os; os._exit(2)\n\nx = (")
     assert.same({ "one\n", 1 }, { out, code })

@@ -137,6 +137,8 @@ describe("enclave-lua", function()
     assert.same({ "a script\tx\n", 0 }, { script, code })
     assert.equal(1, failed)
     assert.matches("cannot open nogreet", err)
+    assert.not_matches("did you mean", err)
+    assert.matches("\nenclave%-lua: did you mean the command exec%?\n", (select(2, run("exce"))))
   end)
 
   it("keeps the exit code of os.exit and closes what was made", function()

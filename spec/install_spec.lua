@@ -80,6 +80,21 @@ describe("what is installed", function()
   end)
 end)
 
+describe("the rockspec", function()
+  it("is right, and sets what the build knows", function()
+    local text, code = output_of("luarocks lint enclave-*.rockspec")
+    assert.equal(0, code, text)
+    local known = output_of("cmake -LA -N " .. quote(build))
+    local rock = {}
+    assert(loadfile((output_of("ls enclave-*.rockspec"):match("[^\n]+")), "t", rock))()
+    for name in pairs(rock.build.variables) do
+      assert.is_truthy(known:find("\n" .. name .. ":", 1, true), name)
+    end
+    local version = output_of(quote(program.path) .. " -v"):match("Enclave (%S+)")
+    assert.equal(version .. "-1", rock.version)
+  end)
+end)
+
 describe("the Debian packages", function()
   it("are what lintian wants", function()
     local folder = support.folder()

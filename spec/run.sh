@@ -36,7 +36,7 @@ install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   lua-busted lua-check libcmocka-dev g++ clang clang-format llvm valgrind shellcheck \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
-  mandoc man-db zsh fish lintian dpkg-dev file \
+  mandoc man-db zsh fish lintian dpkg-dev file luarocks \
   python3-ipython
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)

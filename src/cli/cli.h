@@ -27,6 +27,8 @@ void cli_find_files(lua_State *L, bool environment);
 bool cli_is_help(const char *word);
 /* Whether the first argument is a command ("serve") and not a script. */
 bool cli_is_command(lua_State *L, const char *word);
+/* There is no script of this name: says which command is meant, if one may be. */
+void cli_hint(lua_State *L, const char *word);
 /* Runs it with the words that follow as a task; gives its exit code. */
 int cli_command(lua_State *L, char **words);
 /* One line; and what is inside, for --version. */

@@ -29,16 +29,30 @@ static int push_function(lua_State *L, const char *name) {
     return status;
 }
 
-bool cli_is_command(lua_State *L, const char *word) {
+/* Calls a function of enclave.cli with a word that may be a command; its result is at 1. */
+static bool ask(lua_State *L, const char *name, const char *word) {
     if (!word || !*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz")])
         return false;
-    bool is_one = push_function(L, "is_command") == LUA_OK;
-    if (is_one) {
+    bool fine = push_function(L, name) == LUA_OK;
+    if (fine) {
         lua_pushstring(L, word);
-        is_one = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+        fine = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
     }
+    if (!fine)
+        lua_settop(L, 0);
+    return fine;
+}
+
+bool cli_is_command(lua_State *L, const char *word) {
+    bool is_one = ask(L, "is_command", word);
     lua_settop(L, 0);
     return is_one;
+}
+
+void cli_hint(lua_State *L, const char *word) {
+    if (ask(L, "nearest", word))
+        fprintf(stderr, "%s: did you mean the command %s?\n", CLI_NAME, lua_tostring(L, 1));
+    lua_settop(L, 0);
 }
 
 int cli_command(lua_State *L, char **words) {

@@ -204,6 +204,8 @@ static int run_script(lua_State *L, char **argv, int first) {
         status = cli_call(L, push_arguments(L));
     cli_report(L, status);
     lua_settop(L, 0);
+    if (status == LUA_ERRFILE)
+        cli_hint(L, name);
     return status;
 }
 

@@ -14,7 +14,7 @@ function console.with_progress(fn)
   end
   local parts = {}
   local _ <close> = setmetatable({}, { __close = function()
-    io.stderr:write("\r\27[K")
+    io.stderr:write(next(parts) and "\r\27[K" or "")
   end })
   return fn(function(what, part, current, total)
     parts[part] = { current, total }

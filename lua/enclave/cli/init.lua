@@ -55,6 +55,13 @@ function cli.is_command(word)
   return word == "help" or word == "--help" or word == "-h"
 end
 
+---The command that a mistyped word may mean.
+---@param word string
+---@return string|nil
+function cli.nearest(word)
+  return require("enclave.suggest").nearest(word, cli.names)
+end
+
 ---Runs a command line whose first word is a command.
 ---@param ... string
 ---@return integer exit code
