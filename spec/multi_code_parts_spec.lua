@@ -162,7 +162,7 @@ describe("classes of Java", function()
     local junit = assert(languages.load("lua/enclave/languages/junit.lua"))
     local words = junit.detect("public class A { @Test public void a() {} }",
       { ["b/B.java"] = "package b; class B { @Test void x() {} }", ["C.java"] = "class C {}" })
-    assert.same({ "A", "A b.B" }, { words.name, words.tests })
+    assert.same({ "A", { "A", "b.B" } }, { words.name, words.tests })
   end)
 
   it("are no trouble when the text is none", function()

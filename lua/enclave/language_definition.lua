@@ -17,7 +17,8 @@ local definition = {}
 ---@field aliases string[]
 ---@field file string the name that `code` gets
 ---@field extensions? string[] of the files that {sources} stands for
----@field detect? fun(code: string, files: table<string, string>): table<string, string> more words
+---@field detect? fun(code: string, files: table<string, string>): table<string, string|string[]>
+--- more words
 ---@field defaults? table<string, string> files that are written unless the caller gives them
 ---@field env? table<string, string>
 ---@field address_space? boolean its programs take little more of it than memory, so that a

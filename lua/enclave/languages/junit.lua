@@ -22,7 +22,7 @@ local function detect(code, files)
     end
   end
   return { name = named and named.name or "MainTest",
-    tests = #tests > 0 and table.concat(tests, " ") or named and named.full or "MainTest" }
+    tests = #tests > 0 and tests or { named and named.full or "MainTest" } }
 end
 
 local function variant(folder)
@@ -31,9 +31,8 @@ local function variant(folder)
     programs = { "javac", "java", folder .. "/junit4.jar", folder .. "/hamcrest.jar" },
     build = { "javac", "-J-Xmx{heap}m", "-encoding", "UTF-8", "-nowarn", "-cp", libraries .. ":.",
       "-d", "classes", "{sources}" },
-    -- The names of the classes are several words of one command line.
-    run = { "sh", "-c", 'exec java -Xmx{heap}m -Dfile.encoding=UTF-8 -cp "$1"'
-      .. " org.junit.runner.JUnitCore {tests}", "junit", libraries .. ":{folder}/classes" },
+    run = { "java", "-Xmx{heap}m", "-Dfile.encoding=UTF-8", "-cp", libraries .. ":{folder}/classes",
+      "org.junit.runner.JUnitCore", "{tests}" },
   }
 end
 

@@ -1,6 +1,6 @@
 -- Many runs of one build, each with input and what is expected of it, and a verdict for each.
 local compare = require "enclave.multi_code.compare"
-local file_names = require "enclave.file_names"
+local given_files = require "enclave.multi_code.given_files"
 local gather = require "enclave.gather"
 local phases = require "enclave.multi_code.phases"
 local errors = require "enclave.errors"
@@ -120,7 +120,7 @@ end
 function cases.read(given)
   local list = {}
   for i, case in ipairs(given) do
-    local files, problem = file_names.read(case.files, ("parameters.cases[%d].files"):format(i))
+    local files, problem = given_files.read(case.files, ("parameters.cases[%d].files"):format(i))
     if not files then
       return nil, errors.new("invalid", problem, "multi_code_executor")
     end

@@ -7,7 +7,7 @@ end
 
 ---The files of a language among others, the main one first, then by name.
 ---@param language enclave.Language
----@param main string
+---@param main string|nil
 ---@param files table<string, string>
 ---@return string[]
 function command.sources(language, main, files)
@@ -17,48 +17,56 @@ function command.sources(language, main, files)
   end
   for name in pairs(files) do
     if name ~= main and wanted[extension_of(name)] then
-      list[#list + 1] = name
+      list[#list + 1] = command.as_file(name)
     end
   end
   table.sort(list)
-  table.insert(list, 1, main)
+  if main then
+    table.insert(list, 1, command.as_file(main))
+  end
   return list
 end
 
--- Words that a program would take for an option.
-local function as_file(name)
+---A name that no program takes for an option.
+---@param name string
+---@return string
+function command.as_file(name)
   return name:sub(1, 1) == "-" and "./" .. name or name
 end
 
 ---Fills in the words of one argument. A word that nobody knows stays as it is.
 ---@param text string
----@param words table<string, string>
+---@param words table<string, string|string[]>
 ---@return string
 function command.fill(text, words)
-  return (text:gsub("{([%a_]+)}", words))
+  return (text:gsub("{([%a_]+)}", function(name)
+    local word = words[name]
+    return type(word) == "table" and table.concat(word, " ") or word
+  end))
 end
 
 ---@param list string[]
----@param words table<string, string>
----@param sources string[]
+---@param words table<string, string|string[]> a list stands for several arguments
 ---@param args string[] behind the command, or where it says {args}
 ---@return string[]
-function command.expand(list, words, sources, args)
+function command.expand(list, words, args)
   local out, placed = {}, false
+  local function add(more)
+    table.move(more, 1, #more, #out + 1, out)
+  end
   for _, word in ipairs(list) do
-    if word == "{sources}" then
-      for _, name in ipairs(sources) do
-        out[#out + 1] = as_file(name)
-      end
-    elseif word == "{args}" then
-      table.move(args, 1, #args, #out + 1, out)
+    local name = word:match("^{([%a_]+)}$")
+    if name == "args" then
+      add(args)
       placed = true
+    elseif type(words[name]) == "table" then
+      add(words[name])
     else
       out[#out + 1] = command.fill(word, words)
     end
   end
   if not placed then
-    table.move(args, 1, #args, #out + 1, out)
+    add(args)
   end
   return out
 end

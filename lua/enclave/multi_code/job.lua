@@ -2,7 +2,7 @@
 -- main one, what the words of the language's commands stand for.
 local command = require "enclave.multi_code.command"
 local errors = require "enclave.errors"
-local file_names = require "enclave.file_names"
+local given_files = require "enclave.multi_code.given_files"
 
 local job = {}
 
@@ -15,8 +15,7 @@ local job = {}
 ---@field main string
 ---@field folder? string in the work folder, where all this happens; nil: the work folder
 ---@field root string the same, absolute
----@field words table<string, string>
----@field sources string[]
+---@field words table<string, string|string[]>
 ---@field env table<string, string>
 ---@field build_timeout? number
 ---@field run_timeout? number
@@ -57,19 +56,19 @@ end
 
 -- The only file of the language among what was given.
 local function only_source(language, files)
-  local found = command.sources(language, "", files)
-  return #found == 2 and found[2] or nil
+  local found = command.sources(language, nil, files)
+  return #found == 1 and found[1] or nil
 end
 
 -- The main file's name, and all files. `code` is one of them under that name.
 local function read_files(language, params)
-  local files, problem = file_names.read(params.files, "parameters.files")
+  local files, problem = given_files.read(params.files, "parameters.files")
   if not files then
     return invalid("%s", problem)
   end
   local main
   if params.file then
-    main, problem = file_names.clean(params.file)
+    main, problem = given_files.clean(params.file)
     if not main then
       return invalid("parameters.file: %s", problem)
     end
@@ -118,12 +117,14 @@ function job.read(language, params, config, facts)
     return nil, err
   end
   if params.folder then
-    folder, problem = file_names.clean(params.folder)
+    folder, problem = given_files.clean(params.folder)
     if not folder then
       return invalid("parameters.folder: %s", problem)
     end
   end
-  words.file, words.stem = main, main:gsub("%.[^./]+$", "")
+  words.file = command.as_file(main)
+  words.stem = words.file:gsub("%.[^./]+$", "")
+  words.sources = command.sources(language, main, files)
   words.folder = folder and facts.folder .. "/" .. folder or facts.folder
   words.heap = heap(facts, memory)
   local env = {}
@@ -135,7 +136,7 @@ function job.read(language, params, config, facts)
   end
   return { language = language, facts = facts, files = files, main = main, folder = folder,
     root = words.folder, words = words, env = env,
-    sources = command.sources(language, main, files), memory_limit = memory,
+    memory_limit = memory,
     build_timeout = params.compile_timeout or config.compile_timeout or language.build_timeout,
     run_timeout = params.run_timeout or params.timeout or config.run_timeout
       or language.run_timeout }

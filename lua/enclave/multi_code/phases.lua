@@ -4,6 +4,7 @@ local command = require "enclave.multi_code.command"
 local core = require "enclave.core"
 local interpreters = require "enclave.interpreters"
 local result = require "enclave.result"
+local transfer = require "enclave.files.transfer"
 
 local phases = {}
 
@@ -17,14 +18,12 @@ local spare_address_space = 128 << 20
 ---@return true|nil
 ---@return enclave.Error? err
 function phases.write(job, files, below)
-  local prefix = (job.folder and job.folder .. "/" or "") .. (below and below .. "/" or "")
+  local prefix, there = (job.folder and job.folder .. "/" or "") .. (below and below .. "/" or ""),
+    {}
   for name, content in pairs(files) do
-    local fine, err = job.sandbox:put_file(prefix .. name, content)
-    if not fine then
-      return nil, err
-    end
+    there[prefix .. name] = content
   end
-  return true
+  return transfer.send(job.sandbox, there)
 end
 
 -- Runs a command line. One whose interpreter waits warm is served by that.
@@ -61,7 +60,7 @@ local function key_of(job)
     table.move(list, 1, #list, #parts + 1, parts)
   end
   for _, each in ipairs(job.variant.build) do
-    add(command.expand(each, job.words, job.sources, {}))
+    add(command.expand(each, job.words, {}))
   end
   add(job.variant.artifacts)
   for name, value in pairs(job.env) do
@@ -99,7 +98,7 @@ local function build(job)
   local whole = { status = "success", stdout = "", stderr = "", time = 0 }
   for _, each in ipairs(job.variant.build) do
     local left = job.build_timeout and math.max(0.001, job.build_timeout - whole.time)
-    local run, err = start(job, command.expand(each, job.words, job.sources, {}),
+    local run, err = start(job, command.expand(each, job.words, {}),
       { timeout = left })
     if not run then
       return nil, err
@@ -177,7 +176,7 @@ end
 ---Runs what was built.
 ---@param job enclave.Job
 ---@param options { args?: string[], stdin?: string, cwd?: string, max_output_size?: integer,
---- cpu_timeout?: number }
+--- cpu_timeout?: number, on_stdout?: function, on_stderr?: function }
 ---@return enclave.RunResult|nil
 ---@return enclave.Error? err
 function phases.run(job, options)
@@ -188,9 +187,10 @@ function phases.run(job, options)
   if job.memory_limit and job.language.address_space then
     limits.memory = job.memory_limit + spare_address_space
   end
-  return start(job, command.expand(job.variant.run, job.words, job.sources, options.args or {}),
+  return start(job, command.expand(job.variant.run, job.words, options.args or {}),
     { timeout = job.run_timeout, stdin = options.stdin, cwd = options.cwd,
-      max_output_size = options.max_output_size, limits = limits })
+      max_output_size = options.max_output_size, limits = limits,
+      on_stdout = options.on_stdout, on_stderr = options.on_stderr, keep_output = true })
 end
 
 return phases

@@ -8,18 +8,17 @@ local languages = require "enclave.languages"
 local phases = require "enclave.multi_code.phases"
 local result = require "enclave.result"
 local toolchain = require "enclave.multi_code.toolchain"
+local transfer = require "enclave.files.transfer"
 
 local seconds = { type = "number", exclusiveMinimum = 0 }
 local strings = { type = "array", items = { type = "string" } }
-local file_map = { type = "object", additionalProperties = { anyOf = { { type = "string" },
-  { type = "object", required = { "base64" }, additionalProperties = false,
-    properties = { base64 = { type = "string" } } } } } }
 
-local function with(node, description, default)
-  local copy = { description = description, default = default }
+local function with(node, description)
+  local copy = {}
   for key, value in pairs(node) do
     copy[key] = value
   end
+  copy.description = description
   return copy
 end
 
@@ -47,9 +46,10 @@ local function build_failed(job, entry)
       exit_code = entry.exit_code, signal = entry.signal, limit = entry.limit } }
 end
 
-local function single(job, params, build)
+local function single(job, params, context, build)
   local run, err = phases.run(job, { args = params.args, stdin = params.stdin,
-    max_output_size = params.output_limit, cpu_timeout = params.cpu_timeout })
+    max_output_size = params.output_limit, cpu_timeout = params.cpu_timeout,
+    on_stdout = context.on_stdout, on_stderr = context.on_stderr })
   if not run then
     return nil, err
   end
@@ -80,45 +80,62 @@ local function many(job, list, params, build)
   return parts
 end
 
-local function execute(sandbox, params, context)
+-- The job and its cases, or nil and what execute returns.
+local function read(sandbox, params, context)
   local set = languages.set(context.languages)
-  local language, list, facts, job, build, missing, err
-  language, err = set:find(params.language)
-  if not language then
-    return nil, err
+  local language, list, facts, job, missing
+  local fine, err = transfer.check_fetch(params.fetch_files)
+  if fine then
+    language, err = set:find(params.language)
   end
-  list, err = cases.read(params.cases or {})
-  if not list then
-    return nil, err
+  if language then
+    list, err = cases.read(params.cases or {})
   end
-  facts, err = toolchain.facts(sandbox)
-  if not facts then
-    return nil, err
+  if list then
+    facts, err = toolchain.facts(sandbox)
   end
-  job, err = jobs.read(language, params, context.config, facts)
+  if facts then
+    job, err = jobs.read(language, params, context.config, facts)
+  end
   if not job then
-    return nil, err
+    return nil, nil, err
   end
   job.sandbox = sandbox
   job.variant, missing, err = toolchain.choose(sandbox, facts, set, language)
-  if not job.variant then
-    return missing, err
-  end
-  if params.with_version then
+  if job.variant and params.with_version then
     job.version, err = toolchain.version(sandbox, facts, language, job.variant)
-    if err then
-      return nil, err
-    end
   end
-  build, err = phases.build(job, cache_for(context, facts))
+  if err or missing then
+    return nil, missing, err
+  end
+  return job, list
+end
+
+local function execute(sandbox, params, context)
+  local job, list, err = read(sandbox, params, context)
+  if not job then
+    return list, err
+  end
+  local build, parts, fetched
+  build, err = phases.build(job, cache_for(context, job.facts))
   if err then
     return nil, err
   elseif build and build.status ~= "success" then
     return build_failed(job, build)
   elseif params.cases then
-    return many(job, list, params, build)
+    parts, err = many(job, list, params, build)
+  else
+    parts, err = single(job, params, context, build)
   end
-  return single(job, params, build)
+  if parts then
+    fetched, err = transfer.fetch(sandbox, params.fetch_files)
+  end
+  if err then
+    return nil, err
+  end
+  parts.metadata.files = fetched and fetched.files
+  parts.metadata.missing_files = fetched and fetched.missing_files
+  return parts
 end
 
 return {
@@ -137,8 +154,9 @@ return {
         .. " that file among files" },
       file = { type = "string", minLength = 1, description = "The main file's name; default:"
         .. " what the language calls it" },
-      files = with(file_map, "More files by name; folders are made. A content is a string, or"
-        .. " { base64 = … } for bytes"),
+      files = with(transfer.parameters.files, "More files: name -> text, or { base64: … };"
+        .. " folders are made"),
+      fetch_files = transfer.parameters.fetch_files,
       folder = { type = "string", minLength = 1, description = "Folder inside the work folder"
         .. " to do all this in; default: the work folder" },
       stdin = { type = "string", description = "What the program reads from standard input" },
@@ -160,7 +178,7 @@ return {
           .. " metadata.cases",
         items = { type = "object", additionalProperties = false, properties = {
           stdin = { type = "string" }, args = with(strings, "Default: args of the call"),
-          files = with(file_map, "Files that only this case has"),
+          files = with(transfer.parameters.files, "Files that only this case has"),
           expected = { type = "string", description = "What it has to print; without it the"
             .. " exit code alone counts" },
         } } },
