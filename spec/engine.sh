@@ -12,12 +12,13 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 dir=${ENCLAVE_TEST_ENGINE:?the folder of the test engine; spec/run.sh sets it}
 
 kill_engine() {
-  dead=$(cat "$dir/dockerd.pid")
-  kill -KILL "$dead"
-  while [ -d "/proc/$dead" ]; do sleep 0.1; done
   # A killed engine may leave its containerd behind.
-  kill -KILL "$(cat "$dir/exec/containerd/containerd.pid")" 2>/dev/null || true
-  rm -f "$dir/dockerd.pid"
+  for file in dockerd.pid exec/containerd/containerd.pid; do
+    dead=$(cat "$dir/$file")
+    kill -KILL "$dead" 2>/dev/null || true
+    while [ -d "/proc/$dead" ]; do sleep 0.1; done
+    rm -f "$dir/$file"
+  done
 }
 
 command=${1:-}

@@ -35,14 +35,14 @@ static void test_hooks(void **state) {
     turn_for(p.f.loop, SECONDS(0.03));
     assert_int_equal(a.calls, 0); /* not before it was admitted */
     enc_fail(&err, ENCLAVE_INTERNAL, "hook", "on_create failed");
-    enc_pool_admit(p.pool, up, &err);
-    enc_pool_admit(p.pool, ENC_STEAL(up), NULL); /* too late */
+    enc_pool_admit(p.pool, up->id, &err);
+    enc_pool_admit(p.pool, ENC_STEAL(up)->id, NULL); /* too late */
     UNTIL(p.f.loop, a.calls);
     assert_int_equal(a.code, ENCLAVE_INTERNAL);
     assert_int_equal(hook_calls, 0);
     want(&p, &a, -1);
     UNTIL(p.f.loop, up);
-    enc_pool_admit(p.pool, up, NULL);
+    enc_pool_admit(p.pool, up->id, NULL);
     UNTIL(p.f.loop, a.calls);
     enc_pool_release(p.pool, a.sandbox, "hook");
     assert_null(leaving);
@@ -51,9 +51,13 @@ static void test_hooks(void **state) {
     assert_string_equal(why, "hook");
     turn_for(p.f.loop, SECONDS(0.03));
     assert_int_equal(leaving->destroying, false); /* it may still say goodbye */
-    enc_pool_discard(p.pool, leaving);
+    char id[40];
+    snprintf(id, sizeof id, "%s", leaving->id);
+    enc_pool_discard(p.pool, id);
     UNTIL(p.f.loop, stat_of(&p, "retiring") == 0);
-    enc_pool_discard(p.pool, leaving); /* the pointer is dead: harmless */
+    enc_pool_discard(p.pool, id); /* it has gone: harmless */
+    enc_pool_admit(p.pool, id, NULL);
+    assert_null(enc_pool_find(p.pool, id));
     check_sums(&p);
     pool_close(&p); /* the next one waits to be admitted */
     assert_int_equal(hook_calls, 1);
@@ -72,7 +76,7 @@ static void test_close_tells_the_hook(void **state) {
     assert_string_equal(why, "closed");
     turn_for(p.f.loop, SECONDS(0.03));
     assert_false(p.closed);
-    enc_pool_discard(p.pool, leaving);
+    enc_pool_discard(p.pool, leaving->id);
     UNTIL(p.f.loop, p.closed);
     pool_close(&p);
 }

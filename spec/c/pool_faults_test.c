@@ -326,7 +326,7 @@ static void test_back_off(void **state) {
 /* One that comes up and dies at once, again and again, must not be made without end. */
 static void on_created_die(void *data, struct enc_pool *pool, struct enc_sandbox *sandbox) {
     (void)data;
-    enc_pool_admit(pool, sandbox, NULL);
+    enc_pool_admit(pool, sandbox->id, NULL);
     kill_sandbox(sandbox);
 }
 

@@ -66,6 +66,8 @@ static void on_gone(void *data, struct enc_sandbox *sandbox) {
     struct enc_list endings;
     enc_list_remove(&sandbox->in_owner);
     enc_list_remove(&single->in_engine);
+    if (single->creation)
+        single->creation->single = NULL;
     if (single->on_gone)
         single->on_gone(single->data);
     enc_endings_take(&single->endings, &endings);

@@ -10,7 +10,7 @@ struct l_hook {
     struct l_call call;
     struct enc_list in_pool;
     struct l_pool *pool; /* NULL: it needs no answer any more */
-    struct enc_sandbox *sandbox;
+    char sandbox[40];    /* id: it may go meanwhile */
     struct l_sandbox *shown;
     struct l_task *task; /* while it runs */
     struct l_core *core;
@@ -88,13 +88,16 @@ static void on_end(struct l_task *task, void *data) {
 static int start(lua_State *L) {
     struct l_hook *hook = lua_touserdata(L, 1);
     struct l_pool *pool = hook->pool;
+    struct enc_sandbox *sandbox = pool->pool ? enc_pool_find(pool->pool, hook->sandbox) : NULL;
+    if (!sandbox)
+        return luaL_error(L, "the sandbox has died");
     lua_rawgeti(L, LUA_REGISTRYINDEX, hook->created ? pool->created : pool->retiring);
     struct l_sandbox *shown = l_sandbox_new(L, hook->core, L_SHOWN);
     if (!hook->created)
         lua_pushstring(L, hook->reason);
     struct l_task *task = l_spawn(L, hook->core, hook->created ? 1 : 2);
     shown->pool = pool;
-    l_sandbox_got(shown, hook->sandbox);
+    l_sandbox_got(shown, sandbox);
     shown->delivered = true;
     hook->shown = shown;
     hook->task = task;
@@ -131,16 +134,16 @@ static void begin(struct l_pool *pool,
         struct enclave_error err;
         enc_fail_nomem(&err, "hook");
         if (created)
-            enc_pool_admit(pool->pool, sandbox, &err);
+            enc_pool_admit(pool->pool, sandbox->id, &err);
         else
-            enc_pool_discard(pool->pool, sandbox);
+            enc_pool_discard(pool->pool, sandbox->id);
         return;
     }
     hook->call = (struct l_call){.run = hook_run, .drop = hook_drop};
     enc_list_init(&hook->call.in_calls);
     hook->core = core;
     hook->pool = pool;
-    hook->sandbox = sandbox;
+    snprintf(hook->sandbox, sizeof hook->sandbox, "%s", sandbox->id);
     hook->created = created;
     snprintf(hook->reason, sizeof hook->reason, "%s", reason ? reason : "");
     enc_list_push_back(&pool->hooks, &hook->in_pool);

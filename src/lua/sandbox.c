@@ -108,13 +108,8 @@ void l_sandboxes_close(struct l_core *core) {
 static bool still_there(struct l_sandbox *self) {
     if (self->kind != L_SHOWN)
         return true;
-    if (self->pool && self->pool->pool) {
-        ENC_LIST_FOR_EACH(cursor, enc_pool_sandboxes(self->pool->pool)) {
-            struct enc_sandbox *one = ENC_CONTAINER_OF(cursor, struct enc_sandbox, in_owner);
-            if (one == self->sandbox && strcmp(one->id, self->id) == 0)
-                return true;
-        }
-    }
+    if (self->pool && self->pool->pool && enc_pool_find(self->pool->pool, self->id))
+        return true;
     self->end_code = ENCLAVE_LOST;
     l_sandbox_detach(self, "it has died");
     return false;

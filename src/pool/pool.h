@@ -97,11 +97,13 @@ void enc_waiter_cancel(struct enc_waiter *waiter);
  * must not be used again ("hook", "timeout" …). */
 void enc_pool_release(struct enc_pool *pool, struct enc_sandbox *sandbox, const char *retire);
 
-/* Answers of the owner to its hooks. admit: err says why it may not be used. */
-void enc_pool_admit(struct enc_pool *pool,
-                    struct enc_sandbox *sandbox,
-                    const struct enclave_error *err);
-void enc_pool_discard(struct enc_pool *pool, struct enc_sandbox *sandbox);
+/* Answers of the owner to its hooks, for the sandbox with this id, which may have gone
+ * meanwhile. admit: err says why it may not be used. */
+void enc_pool_admit(struct enc_pool *pool, const char *id, const struct enclave_error *err);
+void enc_pool_discard(struct enc_pool *pool, const char *id);
+
+/* NULL: it has gone. */
+struct enc_sandbox *enc_pool_find(struct enc_pool *pool, const char *id);
 
 /* Counts of a finished call, for the histograms. */
 void enc_pool_ran(struct enc_pool *pool, uint64_t run_ns);

@@ -110,27 +110,27 @@ void enc_pool_tell_leaving(struct enc_pool *pool) {
     }
 }
 
-/* The owner may answer late, for one that is long gone: the pointer must be looked for
- * before it is used. Answers are rare, one or two in the life of a sandbox. */
-static struct enc_slot *find(struct enc_pool *pool, const struct enc_sandbox *sandbox) {
+/* The owner may answer late, for one that is long gone: so it is named by its id. Answers are
+ * rare, one or two in the life of a sandbox. */
+struct enc_sandbox *enc_pool_find(struct enc_pool *pool, const char *id) {
     ENC_LIST_FOR_EACH(at, &pool->sandboxes) {
         struct enc_sandbox *one = ENC_CONTAINER_OF(at, struct enc_sandbox, in_owner);
-        if (one == sandbox)
-            return one->data;
+        if (strcmp(one->id, id) == 0)
+            return one;
     }
     return NULL;
 }
 
-void enc_pool_discard(struct enc_pool *pool, struct enc_sandbox *sandbox) {
-    struct enc_slot *slot = find(pool, sandbox);
+void enc_pool_discard(struct enc_pool *pool, const char *id) {
+    struct enc_sandbox *sandbox = enc_pool_find(pool, id);
+    struct enc_slot *slot = sandbox ? sandbox->data : NULL;
     if (slot && slot->state == ENC_SLOT_TOLD)
         enc_slot_destroy(slot);
 }
 
-void enc_pool_admit(struct enc_pool *pool,
-                    struct enc_sandbox *sandbox,
-                    const struct enclave_error *err) {
-    struct enc_slot *slot = find(pool, sandbox);
+void enc_pool_admit(struct enc_pool *pool, const char *id, const struct enclave_error *err) {
+    struct enc_sandbox *sandbox = enc_pool_find(pool, id);
+    struct enc_slot *slot = sandbox ? sandbox->data : NULL;
     if (!slot || slot->state != ENC_SLOT_ADMITTING)
         return;
     if (err) {
@@ -153,7 +153,7 @@ static void on_ready(void *data, struct enc_sandbox *sandbox) {
     if (pool->hooks.created)
         pool->hooks.created(pool->data, pool, sandbox);
     else
-        enc_pool_admit(pool, sandbox, NULL);
+        enc_pool_admit(pool, sandbox->id, NULL);
 }
 
 static void on_broken(void *data, struct enc_sandbox *sandbox, const struct enclave_error *err) {

@@ -100,6 +100,8 @@ static struct enc_docker_for answer(struct enc_box *box, enc_docker_done *done) 
     return (struct enc_docker_for){enc_deadline_in(ENC_DOCKER_LIMIT), done, box};
 }
 
+static void on_stream_end(void *data, const struct enclave_error *failed);
+
 static void on_started(void *data, json_t *reply, const struct enclave_error *err) {
     struct enc_box *box = data;
     (void)reply;
@@ -107,6 +109,8 @@ static void on_started(void *data, json_t *reply, const struct enclave_error *er
     if (err) {
         box->host->has_agent = false; /* its volume may have gone: look again */
         enc_box_fail(box, err);
+    } else if (box->ended) {
+        on_stream_end(box, NULL);
     } else {
         box->link->started(box);
     }
@@ -138,8 +142,10 @@ static void on_bytes(void *data, const char *bytes, size_t len) {
 static void on_stream_end(void *data, const struct enclave_error *failed) {
     struct enc_box *box = data;
     struct enclave_error err = {0};
-    if (box->call && !box->sandbox->ready && !failed)
-        return; /* the answer to the start says why it ended */
+    if (box->call && !box->sandbox->ready && !failed) {
+        box->ended = true; /* the answer to the start says why */
+        return;
+    }
     enc_fail(&err,
              ENCLAVE_LOST,
              "sandbox",

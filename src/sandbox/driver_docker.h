@@ -60,6 +60,7 @@ struct enc_box {
     struct enc_buf said;             /* what its first process wrote before it was ready */
     struct enc_timer timer;
     bool creating, removing;
+    bool ended;                   /* the stream did while the container was being started */
     bool falling;                 /* from the agent to docker exec */
     enc_deadline give_up;         /* removal is tried until then */
     struct enclave_error trouble; /* to be reported on the next turn */

@@ -139,6 +139,8 @@ static void on_container(void *data, json_t *reply, const struct enclave_error *
     struct enc_agent_fill *fill = data;
     const char *id = json_string_value(json_object_get(reply, "Id"));
     fill->call = NULL;
+    if (!err && !id)
+        enc_fail(&fill->trouble, ENCLAVE_PROTOCOL, NULL, "the Docker Engine's reply has no id");
     if (err || !id) {
         end(fill, err ? err : &fill->trouble);
         return;
