@@ -62,10 +62,10 @@ describe("what is installed", function()
 
   it("is a module for stock Lua", function()
     local so = assert(first("*/lua/5.4/enclave/core.so")):gsub("/enclave/core.so$", "")
+    local script = folder:write("check.lua", "local e = require 'enclave'"
+      .. " print(e.version, package.searchpath('enclave', package.path))")
     local text, code = clean(("LUA_CPATH='%s/?.so;;' LUA_PATH='%s/share/lua/5.4/?.lua;"
-      .. "%s/share/lua/5.4/?/init.lua;;' lua5.4 -e 'local e = require \"enclave\""
-      .. " print(e.version, package.searchpath(\"enclave\", package.path))'"):format(so, root,
-      root))
+      .. "%s/share/lua/5.4/?/init.lua;;' lua5.4 %s"):format(so, root, root, script))
     assert.equal(0, code, text)
     assert.is_truthy(text:find(root .. "/share/lua/5.4/enclave/init.lua", 1, true), text)
   end)
