@@ -219,6 +219,24 @@ describe("notebooks", function()
     assert.equal("not_found", err.code)
   end)
 
+  it("work without the agent, too, and carry large outputs", function()
+    local box <close> = assert(enclave.sandbox{ sandbox_type = "docker_notebook",
+      image = support.image, channel = "exec" })
+    local function cell(code)
+      return assert(box:execute_tool("notebook_executor", { code = code, timeout = 60 }))
+    end
+    assert.equal("Result: 2", cell("x = 1\nx + 1").output)
+    local outputs = cell([[
+class Large:
+    def _repr_png_(self): return b"0123456789ab" * 500000
+Large()]]).metadata.outputs
+    assert.equal(6000000, #base64.decode(outputs[1].data["image/png"]))
+    local late = assert(box:execute_tool("notebook_executor",
+      { code = "import time\ntime.sleep(100)", timeout = 0.3 }))
+    assert.equal("timeout", late.status)
+    assert.equal("Result: 1", cell("x").output)
+  end)
+
   it("need a Python that is there", function()
     local box <close> = assert(enclave.sandbox{ sandbox_type = "docker_notebook",
       image = support.image, tools_config = { notebook_executor = { python_path = "nopython" } } })

@@ -38,7 +38,7 @@ function kernel.start(sandbox, options)
     return nil, err
   end
   local self = setmetatable({ stream = stream, token = token, mark = "\0" .. token .. ":",
-    pending = { stdout = "", stderr = "" }, next_id = 0 }, Kernel)
+    pending = { stdout = { need = 0 }, stderr = { need = 0 } }, next_id = 0 }, Kernel)
   local fine
   local words = {} -- what it says when it cannot start
   fine, err = stream:write(json.encode({ token = token, plain = options.plain }) .. "\n")
@@ -73,7 +73,15 @@ end
 -- Takes apart what came on one stream: text to listener.text, frames to listener.frame, marks on
 -- stderr to listener.mark. Gives whether the listener has all that it waits for.
 local function take(self, name, bytes, listener)
-  local text, done = self.pending[name] .. bytes, false
+  local pending = self.pending[name]
+  pending[#pending + 1] = bytes
+  pending.need = pending.need - #bytes
+  if pending.need > 0 then -- the rest of a large frame is still to come
+    return false
+  end
+  local text, done = table.concat(pending), false
+  self.pending[name] = { need = 0 }
+  pending = self.pending[name]
   while not done do
     local from, to, number = text:find(self.mark .. "(%d+)\n")
     if not from then
@@ -93,6 +101,7 @@ local function take(self, name, bytes, listener)
       listener:text(name, text:sub(1, from - 1))
     end
     if #text < to + length then
+      pending.need = to + length - #text
       text = text:sub(from)
       break
     end
@@ -104,7 +113,7 @@ local function take(self, name, bytes, listener)
       done = listener:frame(value)
     end
   end
-  self.pending[name] = text
+  pending[1] = text
   return done or false
 end
 
