@@ -3,7 +3,7 @@ local enclave = require "enclave"
 local server_process = require "spec.server_process"
 local support = require "spec.support"
 
-local config = [[return { max_body = 100000, idle_timeout = 20,
+local config = [[return { max_body = 100000, max_json = 50000, idle_timeout = 20,
   manager = { driver_options = { create_ms = 1 } },
   policy = { sandbox_types = { "docker", "fake" }, max_sandboxes = 8, max_memory = "1g" } }]]
 
@@ -135,6 +135,10 @@ describe("the HTTP server", function()
     assert.equal(413, status)
     assert.is_string(body.detail)
     assert.equal(413, (server:curl(call, "-H 'Transfer-Encoding: chunked' -X POST -T " .. big)))
+    big = server.folder:write("json", ('{"command":"%s"}'):format(("x"):rep(60000)))
+    status, body = server:curl(call, "-H 'Content-Type: application/json' -d @" .. big)
+    assert.equal(413, status)
+    assert.matches("50000", body.detail, 1, true)
     assert.equal(431, (server:curl("/health", "-H X:$(head -c 60000 " .. big .. ")")))
     status, body = server:post(call, { command = { "echo", "1" } },
       "-H 'Transfer-Encoding: chunked' -H 'Expect: 100-continue'")
@@ -264,6 +268,11 @@ describe("a guarded HTTP server", function()
     assert(manager:put_dir(id, "spec/c", "sources"))
     assert.matches("server.h", assert(manager:execute_tool(id, "shell_executor",
       { command = "ls sources" })).output)
+    local large = server.folder.path .. "/large"
+    os.execute("head -c 100000000 /dev/urandom >" .. large)
+    local files = ("%s/sandbox/%s/files?path=large"):format(server.url, id)
+    assert.is_true(os.execute(("curl -sf -T %s '%s' >/dev/null && curl -sf '%s' | cmp - %s")
+      :format(large, files, files, large)))
     local fine, err = manager:put_archive(id, "no tar at all")
     assert.is_nil(fine)
     assert.matches("HTTP 400", err.message)

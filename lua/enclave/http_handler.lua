@@ -106,7 +106,7 @@ end
 function http_handler.handle(self, request, reply)
   self.in_flight = self.in_flight + 1
   local _ <close> = self.leave
-  request.reply = reply
+  request.reply, request.max_json = reply, self.max_json
   local status, body, headers = respond(self, setmetatable(request, Request))
   self.answered[status] = (self.answered[status] or 0) + 1
   if request.more["Access-Control-Allow-Origin"] and headers then

@@ -26,11 +26,15 @@ local numeric = { timeout = true, cpu_limit = true, pids_limit = true, max_timeo
 local defaults = { memory_limit = "512m", cpu_limit = 1, timeout = 30 }
 local units = { [""] = 1, b = 1, k = 1 << 10, m = 1 << 20, g = 1 << 30, t = 1 << 40 }
 
+---@param size integer|string "512m"
+---@return number|nil
 local function bytes_of(size)
   local number, unit = tostring(size):lower():match("^%s*([%d.]+)%s*([bkmgt]?)i?b?%s*$")
   number = tonumber(number)
   return number and number * units[unit]
 end
+
+policy.bytes = bytes_of
 
 local function refuse(message, ...)
   return nil, errors.new("invalid", message:format(...), "policy")

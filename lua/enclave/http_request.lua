@@ -7,6 +7,7 @@ local json = require "enclave.json"
 ---@field path string[] its parts, decoded; values of placeholders are fields of the request
 ---@field query table<string, string>
 ---@field body string
+---@field max_json number bytes
 ---@field headers table<string, string> names in lower case
 ---@field reply enclave.HttpReply for answers in pieces
 ---@field begun? boolean the answer has begun by the reply
@@ -27,6 +28,9 @@ function Request:json_object()
   elseif kind and not kind:lower():find("^%s*application/[%w.+-]*json%s*;?") then
     return nil, { status = 415, code = "invalid", message = ("content type %s: expected"
       .. " application/json"):format(errors.show(kind)) }
+  elseif #self.body > self.max_json then
+    return nil, { status = 413, code = "invalid", message = ("the body has %d bytes of JSON;"
+      .. " expected at most %d"):format(#self.body, self.max_json) }
   elseif not utf8.len(self.body) then
     return invalid("the body is not UTF-8")
   end

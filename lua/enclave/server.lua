@@ -2,6 +2,7 @@
 local core = require "enclave.core"
 local errors = require "enclave.errors"
 local http_handler = require "enclave.http_handler"
+local policy = require "enclave.http_policy"
 local routes = require "enclave.routes"
 
 ---@class enclave.Server
@@ -21,6 +22,7 @@ local server = {}
 ---@field tls_key? string file
 ---@field max_body? integer|string
 ---@field max_bodies? integer|string of all requests at a time
+---@field max_json? integer|string of a body that is read as JSON; default 8 MiB
 ---@field max_header? integer|string
 ---@field max_connections? integer
 ---@field max_requests? integer
@@ -31,6 +33,7 @@ local server = {}
 
 local known = { host = "string", port = "number", api_key = "string", insecure = "boolean",
   tls_cert = "string", tls_key = "string", max_body = "number|string", max_bodies = "number|string",
+  max_json = "number|string",
   max_header = "number|string", max_connections = "number", max_requests = "number",
   idle_timeout = "number", routes = "table", cors_origins = "table", policy = "table" }
 local known_policy = { allowed_images = "table", allow_volumes = "boolean",
@@ -61,6 +64,8 @@ function server.new(manager, options)
   local host = options.host or "127.0.0.1"
   if options.api_key == "" then
     return nil, errors.new("invalid", "api_key: is empty", "server")
+  elseif options.max_json and not policy.bytes(options.max_json) then
+    return nil, errors.new("invalid", "max_json: expected a size such as \"8m\"", "server")
   elseif not (host == "localhost" or host == "::1" or host:find("^127%."))
     and not options.api_key and not options.insecure then
     return nil, errors.new("invalid", ("host: %s can be reached by others; give an API key, or"
@@ -71,7 +76,8 @@ function server.new(manager, options)
     return nil, err
   end
   local self = setmetatable({ manager = manager, options = options, routes = table_of_routes,
-    policy = options.policy or {}, started = core.now(), in_flight = 0, creating = 0,
+    policy = options.policy or {}, started = core.now(),
+    max_json = policy.bytes(options.max_json or "8m"), in_flight = 0, creating = 0,
     answered = {} }, Server)
   self.leave = setmetatable({}, { __close = function()
     self.in_flight = self.in_flight - 1

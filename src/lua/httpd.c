@@ -156,7 +156,7 @@ static int httpd(lua_State *L) {
     struct settings s = {.host = "127.0.0.1",
                          .max_connections = 4096,
                          .idle_timeout = 60,
-                         .max_body = 64 << 20,
+                         .max_body = 256 << 20,
                          .max_bodies = 512 << 20,
                          .max_header = 12 << 10};
     lua_settop(L, 1);

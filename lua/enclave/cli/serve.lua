@@ -19,7 +19,8 @@ local serve = {
     { "--insecure", nil, "Listen on other addresses without a key." },
     { "--tls-cert", "FILE", "Certificate, PEM." },
     { "--tls-key", "FILE", "Its key, PEM." },
-    { "--max-body", "SIZE", "Largest body, such as 64m." },
+    { "--max-body", "SIZE", "Largest body, such as a file (default 256m)." },
+    { "--max-json", "SIZE", "Largest body that is JSON (default 8m)." },
     { "--max-bodies", "SIZE", "Bodies of all requests at a time (default 512m)." },
     { "--max-header", "SIZE", "Largest request line and headers (default 12k)." },
     { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
@@ -84,7 +85,7 @@ local function read_options(args)
   local options = from_file(args.config)
   local policy, manager = options.policy or {}, options.manager or {}
   take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_bodies",
-    "max_header", "max_connections", "max_requests", "idle_timeout" }, options)
+    "max_json", "max_header", "max_connections", "max_requests", "idle_timeout" }, options)
   take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
     "max_timeout", "max_sandboxes" }, policy)
   options.api_key = args.api_key or args.api_key_file and first_line(args.api_key_file)

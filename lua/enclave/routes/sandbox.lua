@@ -152,7 +152,7 @@ return {
       end
       local bytes
       bytes, err = server.manager:get_file(request.id, path,
-        { max_size = server.options.max_body or "64m" })
+        { max_size = server.options.max_body or "256m" })
       return bytes, err, { raw = true, headers = { ["Content-Type"] = "application/octet-stream" } }
     end, { summary = "Download a file", fails = { 400, 404 }, query = { path = file_path },
       reply = bytes_of_any_kind } },
