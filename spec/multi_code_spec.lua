@@ -119,13 +119,13 @@ print(open("data/deep/x.bin", "rb").read())]] }
   end)
 
   it("keeps memory limits", function()
-    for _, code in ipairs({ "x = bytearray(200 << 20)", "x = bytearray(4 << 30)",
-      "x = bytearray(200 << 20); raise SystemExit(3)" }) do
+    for _, code in ipairs({ "x = b'x' * (200 << 20)", "x = b'x' * (4 << 30)",
+      "x = b'x' * (200 << 20); raise SystemExit(3)" }) do
       local result = assert(call{ language = "python", code = code, memory_limit = "64m" })
       assert.equal("error", result.status)
       assert.equal("memory", result.metadata.run.limit)
     end
-    fine{ language = "python", code = "x = bytearray(20 << 20)", memory_limit = "64m" }
+    fine{ language = "python", code = "x = b'x' * (20 << 20)", memory_limit = "64m" }
     refused({ language = "python", code = "", memory_limit = "many" }, "memory_limit", "many")
     refused({ language = "python", code = "", memory_limit = 5 }, "memory_limit", "5")
   end)

@@ -157,6 +157,23 @@ describe("multi_code_executor", function()
     end
   end)
 
+  it("has verdicts also when a case takes all processes", function()
+    local call = pool("bomb", { cpu_limit = 2, pids_limit = 64 })
+    local cases = call{ language = "python", run_timeout = 1, code = [[
+import os
+while input() == "fork":
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            pass
+print("fine")]], cases = { { stdin = "fork" }, { stdin = "fine", expected = "fine" } },
+    }.metadata.cases
+    assert.equal("time_limit", cases[1].verdict)
+    -- One that cannot be ended in time costs the sandbox.
+    assert.is_true(cases[2].verdict == "accepted" or cases[2].verdict == "not_run")
+  end)
+
   it("tells a sandbox that dies under it", function()
     pool("dies", {})
     local task = core.spawn(function()

@@ -21,8 +21,6 @@ local definition = {}
 --- more words
 ---@field defaults? table<string, string> files that are written unless the caller gives them
 ---@field env? table<string, string>
----@field address_space? boolean its programs take little more of it than memory, so that a
----memory limit may be kept by it, besides by counting
 ---@field build_timeout? number seconds
 ---@field run_timeout? number
 ---@field variants enclave.LanguageVariant[] the first whose programs are there holds
@@ -96,8 +94,7 @@ local variant_fields = { programs = strings, build = commands, artifacts = strin
   run = command, version = command }
 local fields = { name = of_type("string", "a string"), file = of_type("string", "a file name"),
   aliases = strings, extensions = strings, detect = of_type("function", "a function"),
-  defaults = string_map, env = string_map,
-  address_space = of_type("boolean", "true or false"), build_timeout = seconds,
+  defaults = string_map, env = string_map, build_timeout = seconds,
   run_timeout = seconds, variants = of_type("table", "a list of tables") }
 for name, check in pairs(variant_fields) do
   fields[name] = check

@@ -3,7 +3,6 @@ return {
   name = "awk",
   aliases = { "mawk", "gawk" },
   file = "main.awk",
-  address_space = true,
   programs = { "awk" },
   run = { "awk", "-f", "{folder}/{file}" },
 }

@@ -4,7 +4,6 @@ return {
   aliases = { "sh", "shell" },
   file = "main.sh",
   extensions = { "sh" },
-  address_space = true,
   programs = { "bash" },
   version = { "bash", "--version" },
   run = { "bash", "{folder}/{file}" },

@@ -4,7 +4,6 @@ return {
   aliases = { "gcc" },
   file = "main.c",
   extensions = { "c" },
-  address_space = true,
   programs = { "gcc" },
   version = { "gcc", "-dumpfullversion" },
   build = { "gcc", "-O2", "-std=gnu17", "-pthread", "-I.", "-o", "main", "{sources}", "-lm" },

@@ -4,7 +4,6 @@ return {
   aliases = { "c++", "cxx", "cc", "g++" },
   file = "main.cpp",
   extensions = { "cpp", "cc", "cxx" },
-  address_space = true,
   programs = { "g++" },
   version = { "g++", "-dumpfullversion" },
   build = { "g++", "-O2", "-std=gnu++17", "-pthread", "-I.", "-o", "main", "{sources}" },

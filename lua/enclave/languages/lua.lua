@@ -4,7 +4,6 @@ return {
   aliases = { "lua5.4" },
   file = "main.lua",
   extensions = { "lua" },
-  address_space = true,
   env = { LUA_PATH = "{folder}/?.lua;{folder}/?/init.lua;;" },
   variants = {
     { programs = { "lua5.4" }, version = { "lua5.4", "-v" },

@@ -3,7 +3,6 @@ return {
   name = "php",
   file = "main.php",
   extensions = { "php" },
-  address_space = true,
   programs = { "php" },
   version = { "php", "--version" },
   run = { "php", "-d", "memory_limit={heap}M", "-d", "display_errors=stderr",

@@ -4,7 +4,6 @@ return {
   aliases = { "py", "python3" },
   file = "main.py",
   extensions = { "py" },
-  address_space = true,
   variants = {
     { programs = { "python3" }, version = { "python3", "--version" },
       run = { "python3", "{folder}/{file}" } },

@@ -3,7 +3,6 @@ return {
   name = "rust",
   aliases = { "rs" },
   file = "main.rs",
-  address_space = true,
   programs = { "rustc" },
   version = { "rustc", "--version" },
   build = { "rustc", "--edition", "2021", "-O", "-o", "main", "{file}" },

@@ -3,7 +3,6 @@ return {
   name = "sqlite",
   aliases = { "sql", "sqlite3" },
   file = "main.sql",
-  address_space = true,
   programs = { "sqlite3" },
   version = { "sqlite3", "--version" },
   run = { "sqlite3", "-batch", "-bail", ":memory:", ".read '{file}'" },

@@ -129,6 +129,33 @@ function cases.read(given)
   return list
 end
 
+-- What ran beside it may have been the reason: it took all processes, or was killed along with
+-- everything. Such a case is run once more, alone.
+local function is_suspect(entry)
+  return entry.verdict == "runtime_error" and (entry.limit == "pids"
+    or not entry.limit and entry.signal == "SIGKILL")
+end
+
+-- A case may take its sandbox with it (one that cannot be ended in time does): it has its
+-- verdict, and those beside and behind it were not run.
+local function collect(gathered)
+  local verdicts, lost, failed = {}, nil, false
+  for i, each in ipairs(gathered) do
+    if each.ok then
+      verdicts[i] = each.value
+      failed = failed or each.value.verdict ~= "accepted" and each.value.verdict ~= "not_run"
+    elseif each.error.code == "lost" then
+      lost, verdicts[i] = each.error, { index = i, verdict = "not_run" }
+    else
+      return nil, each.error
+    end
+  end
+  if lost and not failed then
+    return nil, lost
+  end
+  return verdicts
+end
+
 ---Runs the cases. Verdicts are in their order, whatever the order of their ends.
 ---@param job enclave.Job built
 ---@param list table[] from cases.read
@@ -158,12 +185,20 @@ function cases.run(job, list, options)
     end
   end
   local gathered, err = gather(calls)
-  if err then
+  local verdicts
+  if gathered then
+    verdicts, err = collect(gathered)
+  end
+  if not verdicts then
     return nil, err
   end
-  local verdicts = {}
-  for i, each in ipairs(gathered) do
-    verdicts[i] = each.value
+  for i = 1, calls.limit > 1 and not stopped and #list or 0 do
+    if is_suspect(verdicts[i]) then
+      verdicts[i], err = run_case(job, i, list[i], options)
+    end
+    if not verdicts[i] then
+      return nil, err
+    end
   end
   return verdicts
 end
@@ -176,7 +211,7 @@ function cases.summary(verdicts)
   for _, entry in ipairs(verdicts) do
     if entry.verdict == "accepted" then
       accepted = accepted + 1
-    elseif not first then
+    elseif not first or first.verdict == "not_run" then
       first = entry
     end
   end

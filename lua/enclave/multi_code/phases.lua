@@ -8,9 +8,6 @@ local transfer = require "enclave.files.transfer"
 
 local phases = {}
 
--- Address space that a program takes besides what it uses: libraries, stacks of threads.
-local spare_address_space = 128 << 20
-
 ---Writes files below the job's folder.
 ---@param job enclave.Job
 ---@param files table<string, string>
@@ -180,16 +177,10 @@ end
 ---@return enclave.RunResult|nil
 ---@return enclave.Error? err
 function phases.run(job, options)
-  local limits = {}
-  if options.cpu_timeout then
-    limits.cpu_seconds = math.ceil(options.cpu_timeout)
-  end
-  if job.memory_limit and job.language.address_space then
-    limits.memory = job.memory_limit + spare_address_space
-  end
   return start(job, command.expand(job.variant.run, job.words, options.args or {}),
     { timeout = job.run_timeout, stdin = options.stdin, cwd = options.cwd,
-      max_output_size = options.max_output_size, limits = limits,
+      max_output_size = options.max_output_size,
+      limits = options.cpu_timeout and { cpu_seconds = math.ceil(options.cpu_timeout) },
       on_stdout = options.on_stdout, on_stderr = options.on_stderr, keep_output = true })
 end
 
