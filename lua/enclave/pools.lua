@@ -55,10 +55,13 @@ end
 local Entry = {}
 Entry.__index = Entry
 
+-- Those that are up.
 function Entry:ids()
   local ids = {}
-  for i, facts in ipairs(self.pool:sandboxes() or {}) do
-    ids[i] = facts.id
+  for _, facts in ipairs(self.pool:sandboxes() or {}) do
+    if facts.status ~= "stopping" and facts.status ~= "initializing" then
+      ids[#ids + 1] = facts.id
+    end
   end
   return ids
 end
