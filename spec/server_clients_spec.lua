@@ -66,7 +66,7 @@ describe("the HTTP server", function()
       return select(2, list:gsub("\n", ""))
     end
     assert.equal(3, containers())
-    assert.equal("fine\n", server:python("soak", server.pid .. " 9"))
+    assert.equal("fine\n", server:python("soak", server.pid .. " 6"))
     assert.equal(3, containers())
   end)
 end)
