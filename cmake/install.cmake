@@ -14,8 +14,15 @@ install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.1.gz
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT enclave-lua)
 install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.bash RENAME enclave-lua
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT enclave-lua)
-install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.zsh RENAME _enclave-lua
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT enclave-lua)
+# Debian's zsh looks into another folder of /usr than of /usr/local.
+install(CODE "
+  set(folder site-functions)
+  if(\"\${CMAKE_INSTALL_PREFIX}\" STREQUAL /usr)
+    set(folder vendor-completions)
+  endif()
+  file(INSTALL \"${CMAKE_BINARY_DIR}/documents/enclave-lua.zsh\" RENAME _enclave-lua
+    DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/zsh/\${folder}\")"
+  COMPONENT enclave-lua)
 install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT enclave-lua)
 install(FILES README.md DESTINATION ${doc_dir}/enclave-lua COMPONENT enclave-lua)

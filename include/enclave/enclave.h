@@ -71,8 +71,10 @@ ENCLAVE_API void enclave_close(struct enclave *engine);
  * NULL and an error. A program that ran and failed is a value, with status "error". */
 typedef void enclave_done(void *data, const char *json, const struct enclave_error *err);
 
-/* Starts a call of a method of the manager ("initialize_pool", "create_sandbox", "get_stats" …)
- * with its arguments as a JSON array, or NULL for none. Gives its number, which is never 0;
+/* Starts a call of a method of the manager with its arguments as a JSON array, or NULL for none:
+ * initialize_pool, close_pool, execute_tool_in_pool, get_stats, create_sandbox,
+ * get_sandbox_info, list_sandboxes, get_sandbox_tools, execute_tool, stop_sandbox,
+ * delete_sandbox, cleanup_all_sandboxes. Gives its number, which is never 0;
  * done (may be NULL) comes later, on the engine's thread. 0: err, and done does not come. */
 ENCLAVE_API uint64_t enclave_submit(struct enclave *engine,
                                     const char *method,

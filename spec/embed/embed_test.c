@@ -137,6 +137,7 @@ static void closes_under_calls(void **state) {
                                           &tally,
                                           &err));
     enclave_close(tally.engine);
+    assert_int_equal(tally.other, 0);
     assert_int_equal(tally.cancelled, 50);
 }
 

@@ -44,6 +44,10 @@ static int start(lua_State *L) {
 static void on_run(lua_State *L, struct l_call *call) {
     struct enc_lua_job *job = ENC_CONTAINER_OF(call, struct enc_lua_job, call);
     struct enclave_error err;
+    if (enc_lua_core(L)->closing) { /* no task runs any more */
+        on_drop(call);
+        return;
+    }
     lua_pushcfunction(L, start);
     lua_pushlightuserdata(L, job);
     if (lua_pcall(L, 1, 0, 0) == LUA_OK)
