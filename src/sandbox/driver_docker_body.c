@@ -207,6 +207,8 @@ json_t *enc_box_body(struct enc_box *box) {
     if (!body)
         return NULL;
     json_object_set_new(body, "Env", environment(config));
+    /* An image's own would start processes beside the runs, and resets would end them. */
+    json_object_set_new(body, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
     add_ports(config, body, host);
     if (box->link->describe(box, body)) {
         json_decref(body);
