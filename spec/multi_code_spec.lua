@@ -114,6 +114,13 @@ print(open("data/deep/x.bin", "rb").read())]] }
       code = "print('x', flush=True)\nwhile True: pass" })
     assert.equal("timeout", result.status)
     assert.equal("x\n", result.output)
+    for _, seconds in ipairs({ 0.3, 1 }) do
+      result = assert(call{ language = "python", cpu_timeout = seconds, run_timeout = 20, code =
+        "import time\nwhile time.process_time() < 0.5 or " .. seconds .. " > 0.5: pass" })
+      assert.equal("timeout", result.status)
+      assert.equal("cpu", result.metadata.run.limit)
+      assert.is_truthy(result.error)
+    end
     result = fine{ language = "python", code = "print('x' * 1000)", output_limit = 100 }
     assert.is_true(result.metadata.run.truncated)
   end)

@@ -63,7 +63,6 @@ end
 
 -- One of the words of a verdict, and the difference.
 local function judge(job, run, case, options)
-  local over_cpu = options.cpu_timeout and run.user + run.system > options.cpu_timeout
   local too_much = run.stdout_total > #run.stdout
   if run.status == "cancelled" then
     return "cancelled"
@@ -71,7 +70,7 @@ local function judge(job, run, case, options)
     return "memory_limit"
   elseif too_much and (case.expected or run.status == "timeout") then
     return "output_limit"
-  elseif run.status == "timeout" or run.limit == "cpu" or over_cpu then
+  elseif run.status == "timeout" or phases.lacks_processor(run, options.cpu_timeout) then
     return "time_limit"
   elseif run.status ~= "exited" or run.exit_code ~= 0 then
     return "runtime_error"

@@ -170,6 +170,14 @@ function phases.lacks_memory(job, run)
   return false
 end
 
+---Whether a run took more processor time than it may; the kernel ends it at whole seconds.
+---@param run enclave.RunResult
+---@param most? number seconds
+---@return boolean
+function phases.lacks_processor(run, most)
+  return run.limit == "cpu" or most ~= nil and run.user + run.system > most
+end
+
 ---Runs what was built.
 ---@param job enclave.Job
 ---@param options { args?: string[], stdin?: string, cwd?: string, max_output_size?: integer,
