@@ -94,7 +94,8 @@ local function set_of(list)
   return set
 end
 
----@alias enclave.Execute fun(sandbox: enclave.Sandbox, parameters: table, context: table): any, any
+---@alias enclave.Execute fun(sandbox: enclave.Sandbox, parameters: table,
+--- context: enclave.ToolContext): any, any
 
 ---@class enclave.Tool
 ---@field name string

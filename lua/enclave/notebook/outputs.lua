@@ -67,10 +67,11 @@ function Outputs:frame(frame)
   if kind == "clear_output" then
     self.list, self.stdout, self.stderr = {}, {}, {}
   elseif kind == "display_data" or kind == "execute_result" then
-    table.insert(self.list, { output_type = kind, data = frame.data or {},
-      metadata = frame.metadata, execution_count = frame.count })
+    local data = type(frame.data) == "table" and frame.data or {}
+    table.insert(self.list, { output_type = kind, data = data, metadata = frame.metadata,
+      execution_count = frame.count })
     if kind == "execute_result" then
-      self.result = (frame.data or {})["text/plain"]
+      self.result = data["text/plain"]
     end
   elseif kind == "error" then
     local lines = {}
