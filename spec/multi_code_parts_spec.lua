@@ -43,6 +43,14 @@ describe("the languages", function()
 end)
 
 describe("a language's data file", function()
+  it("is known by tools --check for what it is", function()
+    local check = require "enclave.check"
+    local report = check.file("examples/custom_language/languages/awk.lua")
+    assert.same({}, report.findings)
+    assert.equal("language", report.kind)
+    assert.equal("awk", report.name)
+  end)
+
   local folder
   before_each(function()
     folder = support.folder()

@@ -15,7 +15,7 @@ local check = {}
 
 ---@class enclave.CheckReport
 ---@field path string
----@field kind? "tool"|"hook"
+---@field kind? "tool"|"hook"|"language"
 ---@field name? string
 ---@field findings enclave.Finding[] in the order of their lines
 ---@field ok boolean no errors
@@ -69,7 +69,7 @@ local function advise_clash(record, kind, path, add)
 end
 
 ---@param path string
----@param kind? "tool"|"hook" default: what the file looks like
+---@param kind? "tool"|"hook"|"language" default: what the file looks like
 ---@return enclave.CheckReport
 function check.file(path, kind)
   local record, problems

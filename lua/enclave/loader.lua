@@ -88,10 +88,10 @@ local function run(chunk, path)
 end
 
 ---@param path string
----@param kind "tool"|"hook"|"route"|nil nil: a hook when it has events, else a tool
+---@param kind "tool"|"hook"|"route"|"language"|nil nil: what it looks like
 ---@return enclave.Tool|enclave.Hook|enclave.Route[]|nil
 ---@return enclave.LoadProblem[] problems all that could be found
----@return "tool"|"hook"|"route"|nil kind
+---@return "tool"|"hook"|"route"|"language"|nil kind
 function loader.load(path, kind)
   local text, problem = read(path)
   if not text then
@@ -113,7 +113,8 @@ function loader.load(path, kind)
     return nil, problems
   end
   if not kind then
-    kind = "tool"
+    kind = definition.execute == nil and (definition.run or definition.variants) and "language"
+      or "tool"
     for _, event in ipairs(definitions.events) do
       kind = definition[event] ~= nil and definition.execute == nil and "hook" or kind
     end
