@@ -109,6 +109,12 @@ gcc_release() {
   cmake -S "$top" -B "$top/build-release" -G Ninja -DCMAKE_BUILD_TYPE=Release
   cmake --build "$top/build-release"
 }
+# What submits and cancels from other threads.
+threads() {
+  cmake -S "$top" -B "$top/build-thread" -G Ninja -DENCLAVE_TESTS=ON -DENCLAVE_SANITIZE=thread &&
+    cmake --build "$top/build-thread" --target embed_test embed_loop_test &&
+    TSAN_OPTIONS=exitcode=66 ctest --test-dir "$top/build-thread" --output-on-failure -R '^embed_'
+}
 clang_build() {
   CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON
   cmake --build "$top/build-fuzz"
@@ -169,6 +175,7 @@ check "luacheck" luacheck -q lua spec examples
 ! needs "shellcheck" shellcheck || check "shellcheck" \
   shellcheck -x -a .ci/run spec/run.sh spec/engine.sh examples/quickstart.sh
 check "Release build, gcc" gcc_release
+check "calls of many threads, thread sanitizer" threads
 
 say "starting two private Docker Engines"
 engine plain
