@@ -293,10 +293,13 @@ static void on_ping(struct enc_timer *timer) {
         enc_sandbox_broken(agent->sandbox, &err);
         return;
     }
-    if (agent->configured && enc_now() - agent->heard_ns >= PING_EVERY) {
+    uint64_t silent = enc_now() - agent->heard_ns;
+    if (agent->configured && silent >= PING_EVERY) {
         agent->pinged = true;
         enc_agent_send(agent, ENC_WIRE_PING, 1, NULL, 0);
         next = PONG_LIMIT;
+    } else if (silent < PING_EVERY) {
+        next -= silent;
     }
     enc_timer_start(loop_of(agent), timer, enc_deadline_in(next));
 }
