@@ -77,6 +77,18 @@ describe("files that change", function()
     becomes("two")
   end)
 
+  it("are looked at by time where the system cannot tell", function()
+    local watch = core.watch
+    core.watch = function() end -- luacheck: ignore
+    finally(function()
+      core.watch = watch -- luacheck: ignore
+    end)
+    folder:write("mine.lua", tool("one"))
+    known = assert(registry.new({ tools = { folder.path } }))
+    folder:write("mine.lua", tool("two"))
+    becomes("two")
+  end)
+
   it("are let go with what followed them", function()
     local gone = setmetatable({}, { __mode = "k" })
     known = assert(registry.new())

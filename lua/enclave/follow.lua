@@ -69,11 +69,13 @@ function Follower:look()
     return
   end
   self.looking, self.checked = true, core.now()
+  local _ <close> = setmetatable({}, { __close = function()
+    self.looking = false
+  end })
   if not self.interval then
     watch_all(self) -- first, so that nothing is missed
   end
   self.changed(owner)
-  self.looking = false
 end
 
 ---To be called before what was read is used.
