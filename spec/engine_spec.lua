@@ -114,6 +114,20 @@ describe("an engine that", function()
     end, "the engine has removed what was left")
   end)
 
+  it("has lost the agent's volume gets it once for several pools", function()
+    assert(manager:close_pool())
+    support.docker("volume rm $(docker -H $DOCKER_HOST volume ls -q --filter name=enclave-agent)")
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = enclave.spawn(manager.initialize_pool, manager, { name = "pool" .. i,
+        pool_size = 1, config = { image = support.image } })
+    end
+    for i = 1, 3 do
+      local _, ids = assert(tasks[i]:join())
+      assert.equal(1, #ids)
+    end
+  end)
+
   it("comes back without the agent's volume gets it again", function()
     engine("kill")
     os.execute("rm -rf \"$ENCLAVE_TEST_ENGINE\"/data/volumes/enclave-agent-*")

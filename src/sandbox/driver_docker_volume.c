@@ -8,6 +8,8 @@
 #include "agent_volume.h"
 #include "driver_docker.h"
 
+#define FILLER_PAUSE (20 * ENC_NS_PER_MS)
+
 struct enc_agent_fill {
     struct enc_docker_host *host;
     const char *image;
@@ -28,6 +30,8 @@ static void nothing(void *data, json_t *reply, const struct enclave_error *err) 
 }
 
 static void fill_free(struct enc_agent_fill *fill) {
+    if (fill->host->filler == fill)
+        fill->host->filler = NULL;
     enc_docker_cancel(fill->call);
     enc_timer_stop(fill->host->base.loop, &fill->again);
     if (fill->container[0]) { /* given up half way */
@@ -194,6 +198,34 @@ static void on_volume(void *data, json_t *reply, const struct enclave_error *err
     json_decref(body);
 }
 
+static void on_turn(struct enc_timer *timer);
+
+/* One at a time: nothing starts from a volume into which another still writes. */
+static void begin(struct enc_agent_fill *fill) {
+    if (fill->host->filler) {
+        fill->again.fire = on_turn;
+        enc_timer_start(fill->host->base.loop, &fill->again, enc_deadline_in(FILLER_PAUSE));
+        return;
+    }
+    fill->host->filler = fill;
+    json_t *labels = json_pack("{s:s}", ENC_LABEL_VERSION, ENCLAVE_VERSION);
+    if (enc_agent_volume_tar(&fill->tar, &fill->trouble) < 0)
+        step(fill, NULL);
+    else
+        step(fill,
+             enc_docker_volume_create(
+                 fill->host->docker, fill->name, labels, answer(fill, on_volume), &fill->trouble));
+    json_decref(labels);
+}
+
+static void on_turn(struct enc_timer *timer) {
+    struct enc_agent_fill *fill = ENC_CONTAINER_OF(timer, struct enc_agent_fill, again);
+    if (fill->host->has_agent)
+        end(fill, NULL);
+    else
+        begin(fill);
+}
+
 struct enc_agent_fill *enc_agent_fill(struct enc_docker_host *host,
                                       const char *image,
                                       const char *platform,
@@ -211,14 +243,7 @@ struct enc_agent_fill *enc_agent_fill(struct enc_docker_host *host,
     fill->done = done;
     fill->data = data;
     enc_agent_volume_name(fill->name);
-    json_t *labels = json_pack("{s:s}", ENC_LABEL_VERSION, ENCLAVE_VERSION);
-    if (enc_agent_volume_tar(&fill->tar, &fill->trouble) < 0)
-        step(fill, NULL);
-    else
-        step(fill,
-             enc_docker_volume_create(
-                 host->docker, fill->name, labels, answer(fill, on_volume), &fill->trouble));
-    json_decref(labels);
+    begin(fill);
     return fill;
 }
 
