@@ -40,7 +40,7 @@ end
 function config.sandbox(args)
   local env = pairs_of(args.env, "--env")
   return {
-    image = args.image or os.getenv("ENCLAVE_IMAGE"),
+    image = args.image or front.variable("ENCLAVE_IMAGE"),
     memory_limit = args.memory,
     cpu_limit = args.cpu,
     network_enabled = args.network,

@@ -34,8 +34,8 @@ Examination.__index = Examination
 ---@return table|nil
 ---@return string|nil problem
 function Examination:ask(path)
-  local certs = os.getenv("DOCKER_CERT_PATH")
-  if os.getenv("DOCKER_TLS_VERIFY") and not certs then
+  local certs = front.variable("DOCKER_CERT_PATH")
+  if front.variable("DOCKER_TLS_VERIFY") and not certs then
     certs = (os.getenv("HOME") or "") .. "/.docker"
   end
   local reply, err = core.http({ host = self.host, certs = certs, url = path, timeout = 10 })
@@ -61,8 +61,13 @@ function checks.docker(self)
     return "ok", ("Docker Engine %s on %s, %s/%s"):format(version.Version, self.host, version.Os,
       version.Arch)
   end
-  return "missing", problem, ("start it (systemctl start docker), join the group docker, or set"
-    .. " DOCKER_HOST; it was looked for at %s"):format(self.host)
+  local remedy = "start it (systemctl start docker), or say where it is by DOCKER_HOST"
+  if problem:find("Permission denied", 1, true) then
+    remedy = "run this as root, or join the group: usermod -aG docker NAME, then log in again"
+  elseif problem:find("expected unix", 1, true) then
+    remedy = "correct DOCKER_HOST or --docker-host"
+  end
+  return "missing", problem, remedy
 end
 
 function checks.api(self)
@@ -162,8 +167,8 @@ local needs = { api = "docker", cgroups = "docker", seccomp = "docker", runtime 
 ---@param args table
 ---@return { check: string, state: string, found: string, remedy?: string }[]
 function doctor.examine(args)
-  local self = setmetatable({ args = args, image = args.image or os.getenv("ENCLAVE_IMAGE")
-    or "python:3.11-slim", host = args.docker_host or os.getenv("DOCKER_HOST")
+  local self = setmetatable({ args = args, image = args.image or front.variable("ENCLAVE_IMAGE")
+    or "python:3.11-slim", host = args.docker_host or front.variable("DOCKER_HOST")
     or "unix:///var/run/docker.sock" }, Examination)
   local lines, states = {}, {}
   for _, name in ipairs(order) do

@@ -107,6 +107,14 @@ function front.parser(interpreter)
   return root
 end
 
+---A variable of the environment; an empty one is none.
+---@param name string
+---@return string|nil
+function front.variable(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
 ---A number of seconds, or of other things: 0 or more.
 ---@param text string
 ---@return number|nil
