@@ -8,7 +8,8 @@ local support = require "spec.support"
 local stamp = [=[
 return {
   name = "stamp", file = "main.st", extensions = { "st" }, programs = { "sh", "tar" },
-  build = { "sh", "-c", "cat main.st lib.st 2>/dev/null > out; date +%N >> out; chmod 755 out" },
+  build = { "sh", "-c", "echo warning >&2; cat main.st lib.st 2>/dev/null > out"
+    .. "; date +%N >> out; chmod 755 out" },
   artifacts = { "out", "none" },
   run = { "sh", "-c", "[ -x out ] && cat out; echo changed > out" },
 }]=]
@@ -50,6 +51,7 @@ describe("multi_code_executor", function()
     local again = call{ language = "stamp", code = "a" }
     assert.is_true(again.metadata.build.cached)
     assert.equal(first.output, again.output)
+    assert.equal("warning\n", again.metadata.build.stderr)
     for _, other in ipairs({ { code = "b" }, { code = "a", files = { ["lib.st"] = "b" } },
       { code = "a", file = "other.st" }, { code = "a", env = { EXTRA = "x" } },
       { code = "a", folder = "f" } }) do

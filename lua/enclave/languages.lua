@@ -16,6 +16,8 @@ local interval = 1 -- seconds between looks at the files
 ---@field folders string[]
 ---@field files table<string, { stamp: string, language?: enclave.Language, problem?: string }>
 ---@field by_name table<string, enclave.Language> names and aliases, in lower case
+---@field sorted enclave.Language[]
+---@field programs string[] that they need
 ---@field problems string[]
 ---@field checked number
 local Languages = {}
@@ -54,6 +56,36 @@ local function read_file(path, old)
   return { stamp = stamp, language = language or old and old.language, problem = problem }
 end
 
+local function sorted(by_name)
+  local list, seen = {}, {}
+  for _, language in pairs(by_name) do
+    if not seen[language] then
+      seen[language] = true
+      list[#list + 1] = language
+    end
+  end
+  table.sort(list, function(a, b)
+    return a.name < b.name
+  end)
+  return list
+end
+
+-- All that some language needs, each once.
+local function programs_of(list)
+  local programs, seen = {}, {}
+  for _, language in ipairs(list) do
+    for _, variant in ipairs(language.variants) do
+      for _, name in ipairs(variant.programs) do
+        if not seen[name] then
+          seen[name] = true
+          programs[#programs + 1] = name
+        end
+      end
+    end
+  end
+  return programs
+end
+
 local function index(self, order)
   local by_name, problems = {}, {}
   for _, path in ipairs(order) do
@@ -72,6 +104,8 @@ local function index(self, order)
     end
   end
   self.by_name, self.problems = by_name, problems
+  self.sorted = sorted(by_name)
+  self.programs = programs_of(self.sorted)
 end
 
 local function refresh(self)
@@ -108,18 +142,7 @@ end
 
 ---@return enclave.Language[] # by name
 function Languages:list()
-  local list, seen = {}, {}
-  for _, name in ipairs(suggest.names(self.by_name)) do
-    local language = self.by_name[name]
-    if not seen[language] then
-      seen[language] = true
-      list[#list + 1] = language
-    end
-  end
-  table.sort(list, function(a, b)
-    return a.name < b.name
-  end)
-  return list
+  return self.sorted
 end
 
 ---@param name string a name or an alias; capitals do not matter

@@ -39,7 +39,7 @@ end
 local function drop(self, entry)
   unlink(entry)
   self.entries[entry.key] = nil
-  self.used = self.used - #entry.key - #entry.archive
+  self.used = self.used - entry.size
 end
 
 ---Everything that a build depends on, as one string.
@@ -65,8 +65,13 @@ function build_cache.key(parts, files)
   return table.concat(out)
 end
 
+---@class enclave.Built
+---@field archive string a tar of what the build left
+---@field stdout string what it said
+---@field stderr string
+
 ---@param key string
----@return string|nil archive a tar of what the build left
+---@return enclave.Built|nil
 function Cache:get(key)
   local entry = self.entries[key]
   if not entry then
@@ -76,7 +81,7 @@ function Cache:get(key)
   self.hits = self.hits + 1
   unlink(entry)
   link(self, entry)
-  return entry.archive
+  return entry.built
 end
 
 ---@return integer # bytes that one archive may have
@@ -93,17 +98,18 @@ function Cache:resize(size)
 end
 
 ---@param key string
----@param archive string
-function Cache:put(key, archive)
-  if #key + #archive > self:largest() then
+---@param built enclave.Built
+function Cache:put(key, built)
+  local size = #key + #built.archive + #built.stdout + #built.stderr
+  if size > self:largest() then
     return
   elseif self.entries[key] then
     drop(self, self.entries[key])
   end
-  local entry = { key = key, archive = archive }
+  local entry = { key = key, built = built, size = size }
   self.entries[key] = entry
   link(self, entry)
-  self.used = self.used + #key + #archive
+  self.used = self.used + size
   self:resize(self.size)
 end
 

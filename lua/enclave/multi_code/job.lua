@@ -127,6 +127,9 @@ function job.read(language, params, config, facts)
   words.sources = command.sources(language, main, files)
   words.folder = folder and facts.folder .. "/" .. folder or facts.folder
   words.heap = heap(facts, memory)
+  local function at_most(seconds) -- the sandbox refuses more
+    return seconds and math.min(seconds, facts.max_timeout)
+  end
   local env = {}
   for name, value in pairs(language.env or {}) do
     env[name] = command.fill(value, words)
@@ -137,9 +140,10 @@ function job.read(language, params, config, facts)
   return { language = language, facts = facts, files = files, main = main, folder = folder,
     root = words.folder, words = words, env = env,
     memory_limit = memory,
-    build_timeout = params.compile_timeout or config.compile_timeout or language.build_timeout,
+    build_timeout = params.compile_timeout or config.compile_timeout
+      or at_most(language.build_timeout),
     run_timeout = params.run_timeout or params.timeout or config.run_timeout
-      or language.run_timeout }
+      or at_most(language.run_timeout) }
 end
 
 return job

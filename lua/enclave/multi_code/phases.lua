@@ -78,7 +78,7 @@ for f in $patterns; do
 done
 exec tar -cf - -- "$@"]]
 
-local function store(job, cache, key)
+local function store(job, cache, key, entry)
   local patterns = {}
   for i, pattern in ipairs(job.variant.artifacts) do
     patterns[i] = command.fill(pattern, job.words)
@@ -86,7 +86,7 @@ local function store(job, cache, key)
   local run = job.sandbox:run{ interpreter = "sh", code = fetch,
     args = { job.root, table.concat(patterns, " ") }, max_output_size = cache:largest() }
   if run and run.status == "exited" and run.exit_code == 0 and not run.truncated then
-    cache:put(key, run.stdout)
+    cache:put(key, { archive = run.stdout, stdout = entry.stdout, stderr = entry.stderr })
   end
 end
 
@@ -124,22 +124,22 @@ function phases.build(job, cache)
     return nil, err
   end
   local key = cache and key_of(job)
-  local archive = cache and cache:get(key)
-  if archive then
+  local built = cache and cache:get(key)
+  if built then
     local started = core.now()
-    fine, err = job.sandbox:put_archive(archive, job.folder)
+    fine, err = job.sandbox:put_archive(built.archive, job.folder)
     if not fine then
       return nil, err
     end
-    return { status = "success", stdout = "", stderr = "", exit_code = 0, cached = true,
-      time = core.now() - started }
+    return { status = "success", stdout = built.stdout, stderr = built.stderr, exit_code = 0,
+      cached = true, time = core.now() - started }
   end
   local entry
   entry, err = build(job)
   if entry and cache then
     entry.cached = false
     if entry.status == "success" then
-      store(job, cache, key)
+      store(job, cache, key, entry)
     end
   end
   return entry, err

@@ -21,8 +21,8 @@ local count = 0
 
 ---What is known about the sandbox that calls need: its limits, its work folder, its image.
 ---@param sandbox enclave.Sandbox
----@return table|nil facts { folder, memory, cpus, bound: it shares folders with the host, key:
---- of its image and environment }
+---@return table|nil facts { folder, memory, cpus, max_timeout, bound: it shares folders with the
+--- host, key: of its image and environment }
 ---@return enclave.Error? err
 function toolchain.facts(sandbox)
   local described, err = sandbox:describe()
@@ -36,23 +36,9 @@ function toolchain.facts(sandbox)
   end
   table.sort(parts)
   return { folder = config.working_dir or "/sandbox", memory = config.memory_limit or 0,
-    cpus = config.cpu_limit or 1, bound = next(config.volumes or {}) ~= nil,
+    cpus = config.cpu_limit or 1, max_timeout = config.max_timeout or math.huge,
+    bound = next(config.volumes or {}) ~= nil,
     key = (metadata.image_id or described.id) .. table.concat(parts) }
-end
-
-local function wanted_programs(set)
-  local list, seen = {}, {}
-  for _, language in ipairs(set:list()) do
-    for _, variant in ipairs(language.variants) do
-      for _, name in ipairs(variant.programs) do
-        if not seen[name] then
-          seen[name] = true
-          list[#list + 1] = name
-        end
-      end
-    end
-  end
-  return list
 end
 
 local function remember(key, entry)
@@ -69,7 +55,7 @@ end
 local function programs_of(sandbox, facts, set)
   local entry = images[facts.key] or { programs = {} }
   local unknown = {}
-  for _, name in ipairs(wanted_programs(set)) do
+  for _, name in ipairs(set.programs) do
     if entry.programs[name] == nil then
       unknown[#unknown + 1] = name
     end
