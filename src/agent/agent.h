@@ -24,6 +24,10 @@ struct place {
     uid_t uid;
     gid_t gid;
     struct timespec changed;
+    /* It was empty and as it was found when it had last been touched at this time; zero: not
+     * known. What is made in a folder, or done to it, moves that time on. */
+    struct timespec clean_since;
+    uint64_t inode;
 };
 
 struct agent {

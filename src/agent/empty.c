@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LEVELS       24
@@ -154,8 +155,27 @@ static bool same_time(const struct timespec *a, const struct timespec *b) {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+/* Whether nobody has touched it since it was clean. */
+static bool is_untouched(const struct place *place) {
+    struct stat now;
+    return place->clean_since.tv_sec > 0 && lstat(place->path, &now) == 0 &&
+           now.st_dev == place->device && now.st_ino == place->inode &&
+           same_time(&now.st_ctim, &place->clean_since) && same_time(&now.st_atim, &place->changed);
+}
+
+/* It is clean now. The time of a change is coarse: one that follows at once could have the
+ * same, so only an old one tells. */
+static void remember_clean(struct place *place, const struct stat *status) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    place->inode = status->st_ino;
+    place->clean_since = status->st_ctim;
+    if (now.tv_sec - status->st_ctim.tv_sec < 2)
+        place->clean_since.tv_sec = 0;
+}
+
 /* What a borrower may have done to the folder itself, as far as it was done. */
-static void restore(const struct place *place, int fd) {
+static void restore(struct place *place, int fd, bool was_empty) {
     const struct timespec times[2] = {place->changed, place->changed};
     char names[4096];
     struct stat now;
@@ -169,7 +189,8 @@ static void restore(const struct place *place, int fd) {
         failed |= fchmod(fd, place->mode);
     if (failed || !same_time(&now.st_mtim, &times[1]) || !same_time(&now.st_atim, &times[0]))
         failed |= futimens(fd, times);
-    (void)failed;
+    if (was_empty && !failed && len == 0)
+        remember_clean(place, &now);
 }
 
 /* Reading it is not to be seen, where that can be had. */
@@ -190,9 +211,10 @@ static int replace(const struct place *place) {
 
 /* Empties the folder that is open. */
 static enum empty_result walk_place(struct walk *walk,
-                                    const struct place *place,
+                                    struct place *place,
                                     unsigned budget,
                                     uint32_t *removed) {
+    uint32_t before = *removed;
     int fd = walk->levels[0].fd;
     struct stat status;
     if (fstat(fd, &status) < 0)
@@ -214,7 +236,7 @@ static enum empty_result walk_place(struct walk *walk,
     if (walk->budget == 0)
         return EMPTY_MORE;
     if (place->found)
-        restore(place, fd);
+        restore(place, fd, *removed == before && walk->error == 0 && !walk->levels[0].has_mount);
     else if (walk->error == 0)
         rmdir(place->path);
     errno = walk->error;
@@ -222,9 +244,12 @@ static enum empty_result walk_place(struct walk *walk,
 }
 
 enum empty_result empty_place(struct agent *agent,
-                              const struct place *place,
+                              struct place *place,
                               unsigned budget,
                               uint32_t *removed) {
+    if (is_untouched(place))
+        return EMPTY_DONE;
+    place->clean_since.tv_sec = 0;
     int fd = open_place(place);
     if (fd < 0 && errno == ENOENT && !place->found)
         return EMPTY_DONE;

@@ -14,7 +14,7 @@ enum empty_result {
 
 /* Removes at most about budget entries; adds how many to *removed. FAILED: errno. */
 enum empty_result empty_place(struct agent *agent,
-                              const struct place *place,
+                              struct place *place,
                               unsigned budget,
                               uint32_t *removed);
 

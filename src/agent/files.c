@@ -78,12 +78,12 @@ static int checked(int fd) {
 
 static int open_new(char *full) {
     int flags = O_WRONLY | O_CREAT | OPEN_FLAGS;
-    int fd = open(full, flags, 0600);
+    int fd = openat(AT_FDCWD, full, flags, 0600);
     if (fd < 0 && errno == ENOENT) {
         make_parents(full);
-        fd = open(full, flags, 0600);
+        fd = openat(AT_FDCWD, full, flags, 0600);
     } else if (fd < 0 && errno == ETXTBSY && unlink(full) == 0) {
-        fd = open(full, flags, 0600); /* a program that is running keeps its old file */
+        fd = openat(AT_FDCWD, full, flags, 0600); /* a program that is running keeps its old file */
     }
     return fd;
 }

@@ -5,7 +5,7 @@
 
 void lines_open(struct lines *lines, const char *path) {
     lines->at = lines->len = 0;
-    lines->fd = open(path, O_RDONLY | O_CLOEXEC);
+    lines->fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
 char *lines_next(struct lines *lines) {

@@ -59,8 +59,9 @@ class Facts(Trial):
             raise Refuse("the user's modules are in an unusual place")
         # Where modules come from, and when that changed last: what was preloaded is from
         # there, and a fresh interpreter would look there.
-        folders = (Folder * len(sys.path))()
-        for folder, entry in zip(folders, sys.path):
+        paths = [each for each in sys.path if not self.is_fixed(each)]
+        folders = (Folder * len(paths))()
+        for folder, entry in zip(folders, paths):
             folder.path = self.encode(entry)
             try:
                 changed = self.posix.stat(entry).st_mtime_ns
@@ -97,6 +98,15 @@ class Facts(Trial):
         self.held_known = folders, renames, words, called, known
         self.facts = known
         self.known = ctypes.addressof(known)
+
+    def is_fixed(self, path):
+        """Whether nothing can be put there: a file system for reading alone."""
+        while path:
+            try:
+                return bool(self.posix.statvfs(path).f_flag & self.posix.ST_RDONLY)
+            except OSError:
+                path = path.rpartition("/")[0]
+        return False
 
     def coerced(self):
         """The interpreter may have chosen another locale than it was given, and says so

@@ -87,7 +87,7 @@ static bool empty_places(struct reset *reset) {
     struct agent *agent = reset->agent;
     char failure[300];
     for (; reset->place < agent->place_count; reset->place++) {
-        const struct place *place = &agent->places[reset->place];
+        struct place *place = &agent->places[reset->place];
         switch (empty_place(agent, place, STEP_BUDGET, &reset->removed)) {
         case EMPTY_DONE:
             break;

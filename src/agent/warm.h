@@ -38,7 +38,8 @@ void warm_free(struct warm *warm);
 bool warm_settled(const struct warm *warm);
 
 /* In place of spawn_program: the program in a process that was waiting, or that is forked
- * now; answers within a tenth of a second, as a rule of a millisecond. The name is an
+ * now; answers within a tenth of a second, as a rule of a millisecond. Standard output and
+ * errors are pipes, input is one or /dev/null. The name is an
  * interpreter's and need not be that of argv[0]. 0: nothing was started, run it cold. */
 pid_t warm_spawn(struct warm *warm,
                  const char *name,

@@ -38,11 +38,33 @@ void pages_ready(int socket) {
     }
 }
 
+/* Runs of pages on their way out. */
+struct runs {
+    int fd, count;
+    uintptr_t at[2 * 64];
+};
+
+static void flush(struct runs *runs) {
+    sys3(SYS_write_, runs->fd, runs->at, 2 * sizeof runs->at[0] * (size_t)runs->count);
+    runs->count = 0;
+}
+
+static void add(struct runs *runs, uintptr_t at, size_t page) {
+    if (runs->count > 0 && runs->at[2 * runs->count - 1] == at) {
+        runs->at[2 * runs->count - 1] += page;
+        return;
+    }
+    if (runs->count == 64)
+        flush(runs);
+    runs->at[2 * runs->count] = at;
+    runs->at[2 * runs->count++ + 1] = at + page;
+}
+
 void pages_tell(int fd, const uintptr_t *parts, int count, size_t page) {
     enum { ENTRIES = 256 };
     const uint64_t own = 1ull << 63 | 1ull << 56; /* present, and mapped here alone */
     uint64_t entries[ENTRIES];
-    uintptr_t run[2] = {0, 0};
+    struct runs runs = {.fd = fd, .count = 0};
     long map = sys3(SYS_openat_, AT_FDCWD_, "/proc/self/pagemap", O_CLOEXEC_);
     for (int i = 0; map >= 0 && i < count; i++) {
         for (uintptr_t at = parts[2 * i]; at < parts[2 * i + 1];) {
@@ -51,18 +73,10 @@ void pages_tell(int fd, const uintptr_t *parts, int count, size_t page) {
             long got = sys6(SYS_pread64_, map, entries, wanted, at / page * 8, 0, 0);
             if (got < 8)
                 break;
-            for (long j = 0; j < got / 8; j++, at += page) {
-                if ((entries[j] & own) != own)
-                    continue;
-                if (run[1] != at) {
-                    if (run[1] > 0)
-                        sys3(SYS_write_, fd, run, sizeof run);
-                    run[0] = at;
-                }
-                run[1] = at + page;
-            }
+            for (long j = 0; j < got / 8; j++, at += page)
+                if ((entries[j] & own) == own)
+                    add(&runs, at, page);
         }
     }
-    if (run[1] > 0)
-        sys3(SYS_write_, fd, run, sizeof run);
+    flush(&runs);
 }
