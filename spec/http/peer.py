@@ -8,6 +8,7 @@ import json
 import sys
 import tarfile
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import aiohttp

@@ -8,7 +8,7 @@ import time
 
 import aiohttp
 
-from raw import URL, all_free, eventually
+from raw import URL, all_free, eventually, memory
 
 PID, SECONDS = int(sys.argv[2]), float(sys.argv[3])
 choose = random.Random(11)
@@ -16,11 +16,6 @@ choose = random.Random(11)
 
 def descriptors():
     return len(os.listdir(f"/proc/{PID}/fd"))
-
-
-def memory():
-    with open(f"/proc/{PID}/statm") as file:
-        return int(file.read().split()[1]) * 4096
 
 
 def work():
@@ -56,9 +51,9 @@ async def soak(seconds):
 
 asyncio.run(soak(SECONDS / 3))
 eventually(all_free, "every sandbox is free")
-before, used = descriptors(), memory()
+before, used = descriptors(), memory(PID)
 asyncio.run(soak(SECONDS))
 eventually(all_free, "every sandbox is free")
 eventually(lambda: descriptors() <= before, f"{before} descriptors again")
-assert memory() < used + (16 << 20), (used, memory())
+assert memory(PID) < used + (16 << 20), (used, memory(PID))
 print("fine")

@@ -1,13 +1,10 @@
 """Server-sent events of a run: order, bytes, back-pressure, disconnects, failures."""
+import sys
 import time
 
-from raw import Reply, all_free, call, connect, eventually, request, shell
+from raw import Reply, all_free, call, connect, eventually, memory, request, shell
 
-PID = int(__import__("sys").argv[2])
-
-
-def memory():
-    return int(open(f"/proc/{PID}/statm").read().split()[1]) * 4096
+PID, IMAGE = int(sys.argv[2]), sys.argv[3]
 
 
 def stream(command, timeout=60, receive_buffer=None):
@@ -36,13 +33,13 @@ sock.close()
 # A slow client holds the program back, and costs no memory.
 sock = stream("head -c 40000000 /dev/zero | tr '\\0' x", receive_buffer=65536)
 time.sleep(0.5)
-before = memory()
+before = memory(PID)
 time.sleep(1)
-assert memory() - before < 8 << 20, (before, memory())
+assert memory(PID) - before < 8 << 20, (before, memory(PID))
 sock.settimeout(None)
 total = sum(len(data["text"]) for event, data in Reply(sock).events() if event == "stdout")
 assert total == 40000000, total
-assert memory() - before < 24 << 20, (before, memory())
+assert memory(PID) - before < 24 << 20, (before, memory(PID))
 sock.close()
 eventually(all_free, "the sandbox is free after a slow client")
 
@@ -66,8 +63,7 @@ assert events[0] == ("stdout", {"text": "early\n"}) and events[1][0] == "result"
 assert events[1][1]["status"] == "timeout" and events[1][1]["output"] == "early\n", events
 
 # The same in a sandbox of its own.
-config = {"image": __import__("sys").argv[3]}
-sandbox = call("POST", "/sandbox/create", config).value["sandbox_id"]
+sandbox = call("POST", "/sandbox/create", {"image": IMAGE}).value["sandbox_id"]
 sock = connect()
 sock.sendall(request("POST", "/sandbox/tool/execute?stream=1", {
     "sandbox_id": sandbox, "tool_name": "python_executor",
