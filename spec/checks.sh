@@ -57,6 +57,7 @@ c_tests() {
   c_broken=${c_broken:-1}
   counted passed $((${c_total:-1} - c_broken))
   counted failed "$c_broken"
+  sed -i -E '/ Passed |^ +Start |^\[ +(RUN|OK) /d' "$c_log" # what is left tells of failures
   outcome "$c_began" "C unit tests, $1" "$c_broken" "$c_log"
 }
 
