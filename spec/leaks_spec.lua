@@ -3,7 +3,7 @@ describe("the helper of the specs", function()
   local output, fine
 
   setup(function()
-    local pipe = assert(io.popen("ENCLAVE_SPEC_PATIENCE=1 busted --lua=/usr/bin/lua5.4"
+    local pipe = assert(io.popen("ENCLAVE_SPEC_PATIENCE=1 busted --lua=$(command -v lua5.4)"
       .. " --helper=spec/helper.lua -o plainTerminal --pattern=leaking spec/leaks 2>&1"))
     output = pipe:read("a")
     fine = pipe:close()
