@@ -50,7 +50,7 @@ static void fires_in_order_and_never_early(void **state) {
     (void)state;
     struct enc_loop *loop = new_loop();
     struct alarm alarms[20] = {0};
-    enc_deadline base = enc_now();
+    enc_deadline base = enc_deadline_in(ENC_NS_PER_S / 4); /* all are started before the first */
     for (int i = 0; i < 20; i++) {
         alarms[i].timer.fire = on_alarm;
         alarms[i].loop = loop;
