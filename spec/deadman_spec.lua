@@ -24,6 +24,8 @@ for _, command in ipairs(commands) do
     manager:execute_tool_in_pool("shell_executor", { command = command, timeout = 200 })
   end)
 end
+-- A child that outlives its parent, with all that it inherited.
+os.execute("sleep 100 >/dev/null 2>&1 & echo child pid $!")
 enclave.sleep(0.2)
 print("busy " .. manager:get_stats().busy)
 print("pid " .. io.open("/proc/self/stat"):read("n"))
@@ -91,7 +93,9 @@ describe("no container outlives", function()
       return read(name):find(pattern)
     end, name .. " is ready: " .. read("err"), 90)
     local output = read(name)
-    pids[#pids + 1] = output:match("pid (%d+)")
+    for pid in output:gmatch("pid (%d+)") do
+      pids[#pids + 1] = pid
+    end
     return output, pids[#pids]
   end
 
@@ -134,13 +138,24 @@ describe("no container outlives", function()
     end
   end)
 
-  it("the connection to a remote engine", function()
+  -- An engine that is reached by TCP, as a remote one; the pid of what carries it.
+  local function start_proxy(name)
     local path = folder:write("proxy.py", proxy)
+    local output, pid = start(name, ("exec python3 '%s' '%s'"):format(path, host), "port %d+\n")
+    return "tcp://127.0.0.1:" .. output:match("port (%d+)"), pid
+  end
+
+  it("the SIGKILL of its owner, when the engine is remote and a child of the owner lives on",
+    function()
+      local pid, containers = start_owner("owner", (start_proxy("proxy")))
+      assert(os.execute("kill -KILL " .. pid))
+      expect_gone(containers)
+    end)
+
+  it("the connection to a remote engine", function()
     for round = 1, rounds do
-      local output, proxy_pid = start("proxy" .. round,
-        ("exec python3 '%s' '%s'"):format(path, host), "port %d+\n")
-      local _, containers = start_owner("owner" .. round,
-        "tcp://127.0.0.1:" .. output:match("port (%d+)"))
+      local remote, proxy_pid = start_proxy("proxy" .. round)
+      local _, containers = start_owner("owner" .. round, remote)
       assert(os.execute("kill -KILL " .. proxy_pid))
       expect_gone(containers)
       assert(os.execute("kill -KILL " .. pids[#pids]))

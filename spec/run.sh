@@ -7,6 +7,8 @@
 #   sh spec/run.sh --bench   the benchmark instead
 #   sh spec/run.sh --languages
 #                            every language that Debian has, instead: some minutes, 3 GB
+#   sh spec/run.sh --soak MINUTES
+#                            callers under faults for so long, instead
 #
 # ENCLAVE_FUZZ_SECONDS: how long the fuzzers run (60).
 set -eu
@@ -21,7 +23,11 @@ cd "$top"
 
 case ${1:-} in
 '' | --bench | --languages) ;;
-*) die "unknown argument '$1'; expected nothing, --bench or --languages" ;;
+--soak)
+  case ${2:-} in
+  '' | *[!0-9]*) die "--soak '${2:-}': expected a whole number of minutes" ;;
+  esac ;;
+*) die "unknown argument '$1'; expected nothing, --bench, --languages or --soak MINUTES" ;;
 esac
 [ "$(id -u)" = 0 ] || exec sudo -E sh "$0" "$@"
 
@@ -37,7 +43,7 @@ install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
   mandoc man-db zsh fish lintian dpkg-dev file luarocks \
-  python3-ipython
+  python3-ipython libfaketime e2fsprogs
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)
 lanes=
@@ -95,6 +101,9 @@ case ${1:-} in
   use plain
   languages_image full
   busted --lua=/usr/bin/lua5.4 --helper=spec/helper.lua spec/multi_code_languages_spec.lua
+  exit ;;
+--soak)
+  sh spec/chaos/run.sh $(($2 * 60))
   exit ;;
 esac
 build "$top/build-sanitized" -DENCLAVE_TESTS=ON -DENCLAVE_SANITIZE=address,undefined
@@ -183,6 +192,12 @@ languages_image quick
 engine sanitized
 languages_image quick
 both plain_lane sanitized_lane
+
+chaos() {
+  sh spec/chaos/run.sh 20 >"$work/chaos"
+}
+check "callers under faults" chaos
+cat "$work/chaos"
 
 if needs "the fuzzers" clang; then
   check "all by clang, and the fuzzers" clang_build
