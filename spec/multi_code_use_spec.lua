@@ -8,7 +8,8 @@ local support = require "spec.support"
 local stamp = [=[
 return {
   name = "stamp", file = "main.st", extensions = { "st" }, programs = { "sh", "tar" },
-  build = { "sh", "-c", "echo warning >&2; cat main.st lib.st 2>/dev/null > out"
+  build = { "sh", "-c", "echo warning >&2; sleep ${SLEEP:-0}; [ -z $FAIL ] || exit 3"
+    .. "; cat main.st lib.st 2>/dev/null > out"
     .. "; date +%N >> out; chmod 755 out" },
   artifacts = { "out", "none" },
   run = { "sh", "-c", "[ -x out ] && cat out; echo changed > out" },
@@ -86,6 +87,21 @@ describe("multi_code_executor", function()
     call = pool("uncached", {}, { build_cache = 0 })
     fresh()
     fresh()
+  end)
+
+  it("judges what cannot be built", function()
+    local call = pool("broken", {})
+    local result = call{ language = "stamp", code = "", env = { FAIL = "1" }, cases = { {}, {} } }
+    assert.equal("error", result.status)
+    assert.equal("warning\n", result.error)
+    assert.equal("compile_error", result.metadata.verdict)
+    assert.equal(3, result.metadata.build.exit_code)
+    assert.is_nil(result.metadata.cases)
+    result = call{ language = "stamp", code = "", env = { FAIL = "1" } }
+    assert.is_nil(result.metadata.verdict)
+    result = call{ language = "stamp", code = "", env = { SLEEP = "60" }, compile_timeout = 0.5 }
+    assert.equal("timeout", result.status)
+    assert.matches("the build timed out", result.error, 1, true)
   end)
 
   it("returns files, of the call or of what it made", function()

@@ -19,7 +19,7 @@ local function cache_for(context, facts)
 end
 
 -- What a build that failed says: compilers use either stream.
-local function build_failed(job, entry)
+local function build_failed(job, entry, judged)
   local text = entry.stderr
   if entry.stdout ~= "" then
     text = text .. (text ~= "" and text:sub(-1) ~= "\n" and "\n" or "") .. entry.stdout
@@ -30,7 +30,8 @@ local function build_failed(job, entry)
   text = why and (text == "" and why or text .. "\n" .. why) or text
   return { status = entry.status, output = "", error = text,
     metadata = { language = job.language.name, version = job.version, build = entry,
-      exit_code = entry.exit_code, signal = entry.signal, limit = entry.limit } }
+      exit_code = entry.exit_code, signal = entry.signal, limit = entry.limit,
+      verdict = judged and "compile_error" or nil } }
 end
 
 local function single(job, params, context, build)
@@ -117,7 +118,7 @@ return function(sandbox, params, context)
   if err then
     return nil, err
   elseif build and build.status ~= "success" then
-    return build_failed(job, build)
+    return build_failed(job, build, params.cases)
   elseif params.cases then
     parts, err = many(job, list, params, build)
   else
