@@ -46,7 +46,7 @@ describe("an engine that", function()
     assert.is_true(enclave.now() - started < 20)
     support.eventually(function()
       return manager:get_stats().idle == size and containers() == size
-    end, "the pool is back at its size")
+    end, "the pool is back at its size", 60)
   end
 
   it("is restarted under an idle pool is followed by new sandboxes", function()

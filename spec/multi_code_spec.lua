@@ -148,14 +148,14 @@ print(open("data/deep/x.bin", "rb").read())]] }
     end
 
     it("get a verdict each", function()
-      local result = assert(call{ language = "python", run_timeout = 1, memory_limit = "128m",
+      local result = assert(call{ language = "python", run_timeout = 2, memory_limit = "64m",
         output_limit = 1000, code = [[
 import sys, time
 what = sys.stdin.read().strip()
 if what == "sleep":
     time.sleep(60)
 elif what == "memory":
-    x = b"x" * (180 << 20)
+    x = b"x" * (96 << 20)
 elif what == "fail":
     sys.exit(3)
 elif what == "much":
@@ -180,7 +180,7 @@ print("got", what)]],
       local cases = metadata.cases
       assert.equal("got no expectation\n", cases[7].stdout)
       assert.equal(3, cases[5].exit_code)
-      assert.is_true(cases[4].memory > 128 << 20)
+      assert.is_true(cases[4].memory > 64 << 20)
       assert.is_true(cases[3].time >= 1 and cases[3].cpu < 1)
       for i = 1, 8 do
         assert.is_true(cases[i].time > 0 and cases[i].cpu > 0 and cases[i].memory > 0)
