@@ -44,6 +44,11 @@ class Server(Facts):
             raise Refuse("%s is not CPython" % sys.implementation.name)
         if sys.version_info < (3, 8):
             raise Refuse("Python %d.%d is older than 3.8" % sys.version_info[:2])
+        # An unhandled SystemExit ends where a plain end does from 3.14 on, so that the quick
+        # end would lose its code; and modules are brought in another way. A version that was
+        # not seen to be the same is executed.
+        if sys.version_info >= (3, 14):
+            raise Refuse("Python %d.%d is newer than 3.13" % sys.version_info[:2])
         flags = sys.flags
         if flags.isolated or flags.no_site or flags.ignore_environment:
             raise Refuse("the interpreter has unusual flags")
