@@ -107,6 +107,9 @@ describe("the HTTP server's own interface", function()
       assert.is_nil(head:find("Access-Control-Allow", 1, true))
       assert.equal(403, (server:post(call, {}, ("-H 'Origin: %s'"):format(origin))))
     end
+    for site, expected in pairs({ ["same-origin"] = 403, ["cross-site"] = 403, none = 200 }) do
+      assert.equal(expected, (server:curl("/sandboxes", "-H 'Sec-Fetch-Site: " .. site .. "'")))
+    end
     head = select(3, server:curl("/health"))
     assert.is_nil(head:find("Access-Control", 1, true))
     assert.equal(405, (server:curl("/health", "-X OPTIONS")))

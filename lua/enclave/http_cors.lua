@@ -1,5 +1,6 @@
--- Which pages of other sites may call: none unless the operator names them. A browser says in
--- Origin which page sent a request; programs send none.
+-- Which pages may call: none unless the operator names them. A browser says in Origin which page
+-- sent a request; where it sends none, Sec-Fetch-Site tells that a page did, also one whose name
+-- was made to lead to this machine. Programs send neither.
 local http_cors = {}
 
 ---@param allowed string[]|nil origins, "https://example.com"; "*" is every one
@@ -9,7 +10,8 @@ local http_cors = {}
 function http_cors.check(allowed, headers)
   local origin = headers.origin
   if not origin then
-    return true
+    local site = headers["sec-fetch-site"]
+    return site == nil or site == "none" -- none: typed in by the user
   end
   for _, one in ipairs(allowed or {}) do
     if one == origin or one == "*" then
