@@ -47,9 +47,6 @@ local function is_ours(owner)
   return false
 end
 
--- Specs put functions of their own in its place.
-local http = core.http
-
 -- Stays at what it was while no engine answers: some specs stop it.
 local seen = 0
 local function containers()
