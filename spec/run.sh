@@ -182,7 +182,7 @@ both() {
 check "formatting" formatting
 check "luacheck" luacheck -q lua spec examples
 ! needs "shellcheck" shellcheck || check "shellcheck" \
-  shellcheck -x -a .ci/run spec/run.sh spec/engine.sh examples/quickstart.sh
+  shellcheck -x -a .ci/run spec/run.sh spec/engine.sh spec/chaos/run.sh examples/quickstart.sh
 check "Release build, gcc" gcc_release
 check "calls of many threads, thread sanitizer" threads
 

@@ -7,8 +7,8 @@
 
 #include "channel_agent_inside.h"
 
-#define PING_EVERY (30 * ENC_NS_PER_S)
-#define PONG_LIMIT (10 * ENC_NS_PER_S)
+#define PING_EVERY (3 * ENC_NS_PER_S)
+#define PONG_LIMIT (4 * ENC_NS_PER_S)
 #define LINES_MAX  200 /* that an agent may have logged */
 
 static struct enc_loop *loop_of(const struct enc_agent *agent) {
