@@ -47,6 +47,16 @@ describe("faults", function()
     end, "the paused container is removed", 30)
   end)
 
+  it("a container that is paused in an idle pool is noticed and replaced", function()
+    local id = open()
+    support.docker("pause " .. support.container_of(manager, id))
+    support.eventually(function()
+      local stats = manager:get_stats()
+      return stats.idle == 1 and stats.totals.retired.lost == 1
+    end, "another takes its place")
+    assert.not_equal(id, works().metadata.sandbox_id)
+  end)
+
   for what, command in pairs({ ["is killed"] = "kill ", ["is removed"] = "rm -f ",
     ["is stopped"] = "stop -t 1 " }) do
     it("a container that " .. what .. " under a run: lost", function()
