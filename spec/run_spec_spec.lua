@@ -15,7 +15,7 @@ describe("what sandbox:run asks of the core", function()
   it("is an argument for the shells, a file when it is long", function()
     assert.same({ argv = { "sh", "-c", "echo", "sh", "a" }, warm = "sh" },
       exec({ interpreter = "sh", code = "echo", args = { "a" } }))
-    assert.same({ argv = { "sh", "-c", "echo", "sh" }, warm = "sh" }, exec({ command = "echo" }))
+    assert.same({ argv = { "sh", "-c", "echo" }, warm = "sh" }, exec({ command = "echo" }))
     local long = exec({ interpreter = "bash", code = ("#"):rep(200000) })
     assert.same({ "bash", "/work/main.sh" }, long.argv)
     assert.equal(200000, #long.code)

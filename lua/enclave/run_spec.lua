@@ -77,7 +77,8 @@ local function from_code(op, spec, exec, work_folder, names)
     if spec.code:find("\0", 1, true) then
       return invalid(op, "code: a script for %s cannot have zero bytes", found.program)
     end
-    exec.argv = { program, "-c", spec.code, program }
+    -- $0 is the program's name in either case; without arguments a shell that waits fits.
+    exec.argv = { program, "-c", spec.code, spec.args and spec.args[1] and program }
   else
     exec.code, exec.code_path = spec.code, names(found.file)
     exec.argv = { program, work_folder() .. "/" .. exec.code_path }
