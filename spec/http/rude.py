@@ -137,6 +137,15 @@ for data, statuses in ((b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + big, (431, 4
 answer = talk(b"GET /health HTTP/1.0\r\n\r\n")
 assert status_of(answer) == 200, answer
 
+# Ends of bodies that are not clear: refused, and nothing after them is read.
+for lines in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked",
+              b"Content-Length: 5\r\nContent-Length: 0", b"Transfer-Encoding: identity",
+              b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"):
+    answer = talk(b"POST /pool/execute HTTP/1.1\r\nHost: x\r\n" + lines
+                  + b"\r\n\r\n0\r\n\r\n" + request("GET", "/health"))
+    assert status_of(answer) == 400 and b'"detail"' in answer, (lines, answer)
+    assert answer.count(b"HTTP/1.1 ") == 1, (lines, answer)
+
 # Bodies that are not what they say.
 for body in (b"{", b"[]", b"nul", b'"x"', b"\xff", b'{"a":' * 200 + b"1" + b"}" * 200,
              b"[" * 50000, b'{"command":"x",}', b'{"command":NaN}', b'{"command":["a\\u00"]}'):

@@ -5,7 +5,7 @@
  *
  * What libmicrohttpd answers by itself is HTML: a request line or head that is no HTTP, a
  * missing Host (400), a head that is more than 4 KiB above max_header (431, 414, 413), an
- * unknown HTTP version (505), both a length and chunks. All else is JSON. */
+ * unknown HTTP version (505), a length that is no number (400). All else is JSON. */
 #ifndef ENC_HTTPD_H
 #define ENC_HTTPD_H
 

@@ -2,6 +2,7 @@
  * connection is suspended when that takes time. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "internal.h"
 
@@ -87,6 +88,34 @@ static bool may_call(const struct enc_httpd_request *request) {
            (httpd->options.open_options && strcmp(request->method, "OPTIONS") == 0);
 }
 
+struct framing {
+    int lengths, codings;
+    bool chunked;
+};
+
+static enum MHD_Result on_framing(void *data,
+                                  enum MHD_ValueKind kind,
+                                  const char *name,
+                                  const char *value) {
+    struct framing *framing = data;
+    (void)kind;
+    if (strcasecmp(name, "Content-Length") == 0)
+        framing->lengths++;
+    if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        framing->codings++;
+        framing->chunked = value && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+/* One end of the body, which a proxy in front cannot take for another: libmicrohttpd chooses
+ * among several. */
+static bool is_framed(struct MHD_Connection *connection) {
+    struct framing framing = {0};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, on_framing, &framing);
+    return framing.lengths + framing.codings <= 1 && (!framing.codings || framing.chunked);
+}
+
 /* Only the head is here. */
 static enum MHD_Result begin(struct enc_httpd_request *request, const char *method) {
     const struct enc_httpd_options *options = &request->httpd->options;
@@ -100,6 +129,8 @@ static enum MHD_Result begin(struct enc_httpd_request *request, const char *meth
         return refuse(request, 431, "the headers are too large");
     if (!may_call(request))
         return refuse(request, 401, "the API key is missing or wrong");
+    if (!is_framed(request->connection))
+        return refuse(request, 400, "the headers do not say clearly where the body ends");
     const char *length =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Content-Length");
     if (length && strtoull(length, NULL, 10) > options->max_body)
