@@ -1,0 +1,86 @@
+-- What the README says is so: its programs run, its table of the config has every field, and the
+-- files that it names are there.
+local enclave = require "enclave"
+local support = require "spec.support"
+
+local file = assert(io.open("README.md"))
+local readme = file:read("a")
+file:close()
+
+-- The programs in a language, each with the block of output that follows "prints".
+local function blocks(language)
+  local found = {}
+  for code, after in readme:gmatch("\n```" .. language .. "\n(.-)\n```()") do
+    found[#found + 1] = { code = code,
+      output = readme:match("^\n\nprints\n\n```\n(.-)\n```", after) }
+  end
+  return found
+end
+
+describe("the README", function()
+  it("has programs that print what it says", function()
+    local ran = 0
+    for _, block in ipairs(blocks("lua")) do
+      local chunk = assert(load(block.code, "=README.md"))
+      if block.output then
+        local folder = support.folder()
+        local path = folder:write("example.lua", (block.code:gsub("python:3.11%-slim",
+          support.image)))
+        local pipe = assert(io.popen(("'%s' '%s' 2>&1"):format(os.getenv("ENCLAVE_LUA"), path)))
+        local output = pipe:read("a")
+        assert.is_true(pipe:close(), output)
+        folder:remove()
+        local start = block.output:gsub(" …$", "")
+        assert.equal(start, output:sub(1, #start))
+        ran = ran + 1
+      else
+        assert.is_table(chunk())
+      end
+    end
+    assert.is_true(ran > 0)
+  end)
+
+  it("tells of every field of a sandbox's config, and of no other", function()
+    local section = assert(readme:match("## What a sandbox is\n(.-)\n## "))
+    local told = { tools_config = true }
+    for fields in section:gmatch("\n| ([^|]*) |") do
+      for field in fields:gmatch("`([%w_]+)`") do
+        told[field] = true
+      end
+    end
+    local function known(field)
+      -- The value of another type is refused by name; an unknown field as such.
+      local _, err = pcall(enclave.sandbox, { [field] = function() end })
+      return not tostring(err):find("unknown", 1, true)
+    end
+    for field in pairs(told) do
+      assert.is_true(known(field), field)
+    end
+    local manager <close> = assert(enclave.manager())
+    assert(manager:initialize_pool{ pool_size = 0, config = { image = support.image } })
+    local id = assert(manager:create_sandbox("docker", { image = support.image }))
+    for field in pairs(assert(manager:get_sandbox_info(id)).config) do
+      assert.is_true(told[field], field)
+    end
+  end)
+
+  it("names files that are there", function()
+    local names = {}
+    for name in readme:gmatch("%]%(([%w_./-]+)%)") do
+      names[name] = true
+    end
+    for name in readme:gmatch("`([%w_]+/[%w_./-]+)`") do
+      names[name] = true
+    end
+    assert.is_true(names["lua/enclave/manager.lua"])
+    for name in pairs(names) do
+      if name:find("NAME", 1, true) then
+        name = name:match("^(.*)/")
+      end
+      if name:find("^src/") or name:find("^lua/enclave/") or name:find("^spec/")
+        or name:find("^examples/") or name:find("^include/") then
+        assert(os.execute("test -e '" .. name .. "'"), name .. " is not there")
+      end
+    end
+  end)
+end)
