@@ -27,6 +27,7 @@ static int prepare(struct agent *agent) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     umask(022);
+    spawn_prepare();
     if (chdir("/") < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;

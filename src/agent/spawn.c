@@ -60,18 +60,22 @@ static int set_limits(const struct spawn_limits *limits) {
     return 0;
 }
 
-static void keep_bounding(uint64_t keep) {
-    /* Without CAP_SETPCAP this fails; then no-new-privileges alone keeps it so. */
-    for (unsigned cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
-        if (!(keep >> cap & 1) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
+/* Without CAP_SETPCAP this fails; then no-new-privileges alone keeps it so. */
+static void drop_bounding(uint64_t caps) {
+    for (unsigned cap = 0; cap < 64; cap++) {
+        if (caps >> cap & 1)
             prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     }
+}
+
+void spawn_prepare(void) {
+    drop_bounding(~SPAWN_CAPS);
 }
 
 int spawn_drop(const struct identity *identity,
                const struct spawn_limits *limits,
                uint64_t keep_caps) {
-    keep_bounding(keep_caps);
+    drop_bounding(SPAWN_CAPS & ~keep_caps);
     if (set_limits(limits) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -162,8 +166,10 @@ static void execute(const struct spawn *spec) {
 static _Noreturn void child(const struct spawn *spec, volatile struct spawn_error *error) {
     sigset_t none;
     setsid();
-    if (spec->user_namespace > 0)
+    if (spec->user_namespace > 0) {
         error->apart = namespaces_enter(spec->user_namespace);
+        drop_bounding(~spec->keep_caps); /* there it could have any */
+    }
     error->step = SPAWN_IDENTITY;
     if (set_descriptors(spec) == 0) {
         if (!spec->foreground)

@@ -4,6 +4,7 @@
 #ifndef AGENT_SPAWN_H
 #define AGENT_SPAWN_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -63,6 +64,12 @@ struct spawn_error {
     int error;  /* errno */
     bool apart; /* it did not fail: it has namespaces of its own */
 };
+
+/* Capabilities that a child may keep. */
+#define SPAWN_CAPS (1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_SETPCAP)
+
+/* Once, in the agent itself: no child can get any other. */
+void spawn_prepare(void);
 
 /* Forks (as vfork) and executes: own session, exactly the descriptors above, everything
  * dropped, default signals, nothing blocked. Returns the pid once it was executed, or

@@ -19,7 +19,7 @@ enum {
 };
 
 /* What a waiting process needs to become a run's. */
-#define WARM_CAPS (1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_SETPCAP)
+#define WARM_CAPS SPAWN_CAPS
 
 enum warm_state {
     WARM_STARTING,
