@@ -2,6 +2,10 @@ local base64 = require "enclave.base64"
 local json = require "enclave.json"
 
 describe("json", function()
+  it("writes what is ready as it is", function()
+    assert.equal('{"a":[1,{"b": 2}]}', json.encode({ a = { 1, json.ready('{"b": 2}') } }))
+  end)
+
   it("writes keys in order, integers as such, slashes plainly", function()
     assert.equal('{"a":1,"b":[1,2.5],"c":"x/y","d":{}}',
       json.encode({ d = {}, c = "x/y", b = { 1.0, 2.5 }, a = 1 }))

@@ -108,6 +108,15 @@ local function write_object(out, value, depth)
   out[#out + 1] = "}"
 end
 
+local ready_mark = {}
+
+---A value that is written as this text, which is JSON already.
+---@param text string
+---@return table
+function json.ready(text)
+  return setmetatable({ text = text }, ready_mark)
+end
+
 function write(out, value, depth)
   local kind = type(value)
   if kind == "string" then
@@ -119,7 +128,9 @@ function write(out, value, depth)
   elseif value == nil or value == json.null then
     out[#out + 1] = "null"
   elseif kind == "table" then
-    if depth >= max_depth then
+    if getmetatable(value) == ready_mark then
+      out[#out + 1] = value.text
+    elseif depth >= max_depth then
       error(("json: more than %d levels deep"):format(max_depth), 0)
     elseif json.is_array(value) or is_sequence(value) then
       write_array(out, value, depth + 1)

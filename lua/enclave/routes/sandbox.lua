@@ -88,6 +88,21 @@ local function done(message)
   end
 end
 
+-- The tools of many sandboxes are mostly the same: each is written once.
+local function with_ready_tools(list)
+  local known = {}
+  for _, info in ipairs(list) do
+    for name, tool in pairs(info.available_tools) do
+      local parameters = tool["function"].parameters
+      if not known[name] or known[name].parameters ~= parameters then
+        known[name] = { parameters = parameters, json = json.ready(json.encode(tool)) }
+      end
+      info.available_tools[name] = known[name].json
+    end
+  end
+  return json.array(list)
+end
+
 local message = { ["application/json"] = { type = "object", required = { "message" } } }
 local ok = { ["application/json"] = { type = "object", required = { "ok" } } }
 local bytes_of_any_kind = { ["application/octet-stream"] = {} }
@@ -111,7 +126,7 @@ return {
       reply = { ["application/json"] = "Result", ["text/event-stream"] = { type = "string" } } } },
     { "GET", "/sandboxes", function(request, server)
       local list, err = server.manager:list_sandboxes(request.query.status)
-      return list and json.array(list), err
+      return list and with_ready_tools(list), err
     end, { summary = "The sandboxes", fails = { 400 }, query = { status = { type = "string" } },
       reply = { ["application/json"] = { type = "array", items = { ["$ref"] =
         "#/components/schemas/Sandbox" } } } } },
