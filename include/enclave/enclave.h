@@ -38,7 +38,7 @@ struct enclave_options {
     const char *manager;
 
     /* The host program's loop, which it goes on turning; NULL: a thread and a loop of its own.
-     * It stays alive until enclave_close. */
+     * It stays alive until enclave_close. Such a program ignores SIGPIPE, as libuv says. */
     struct uv_loop_s *loop;
 
     /* One line without its end, on the engine's thread; NULL: standard error. */

@@ -47,6 +47,10 @@ int enc_easy_setup(struct enc_exchange *exchange,
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    /* A stream may be silent for hours: that its other side has vanished shows in a minute. */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
     if (endpoint) {
         const struct {
             CURLoption option;
