@@ -20,6 +20,7 @@ struct enc_docker_host {
     bool swept;
     bool has_agent;                /* in its volume, checked by this engine */
     struct enc_agent_fill *filler; /* who puts it there just now */
+    unsigned fills;                /* so many were begun */
     bool knows_fit;                /* whether the agent can run there was looked at */
     bool agent_fits;               /* it can */
     bool no_socket;                /* folders of this host cannot be mounted there */

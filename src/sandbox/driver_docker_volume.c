@@ -20,23 +20,20 @@ struct enc_agent_fill {
     struct enc_timer again; /* a step could not be started, or the end is to be told */
     struct enclave_error trouble;
     struct enc_buf tar, found;
-    char name[48], container[80];
+    char name[48];
+    char container[80]; /* its name, from when it is asked for until it is removed */
+    bool creating;
 };
-
-static void nothing(void *data, json_t *reply, const struct enclave_error *err) {
-    (void)data;
-    (void)reply;
-    (void)err;
-}
 
 static void fill_free(struct enc_agent_fill *fill) {
     if (fill->host->filler == fill)
         fill->host->filler = NULL;
     enc_docker_cancel(fill->call);
     enc_timer_stop(fill->host->base.loop, &fill->again);
-    if (fill->container[0]) { /* given up half way */
-        struct enc_docker_for to = {enc_deadline_in(ENC_DOCKER_LIMIT), nothing, NULL};
-        enc_docker_container_remove(fill->host->docker, fill->container, true, to, NULL);
+    if (fill->container[0]) { /* given up half way; it may not be there yet */
+        enc_left_add(fill->host, fill->container);
+        if (!fill->creating)
+            enc_left_try(fill->host);
     }
     enc_buf_free(&fill->tar);
     enc_buf_free(&fill->found);
@@ -80,9 +77,9 @@ static struct enc_docker_for answer(struct enc_agent_fill *fill, enc_docker_done
 static void on_removed(void *data, json_t *reply, const struct enclave_error *err) {
     struct enc_agent_fill *fill = data;
     (void)reply;
-    (void)err; /* what is left is swept later */
     fill->call = NULL;
-    fill->container[0] = '\0';
+    if (!err || err->code == ENCLAVE_DOCKER)
+        fill->container[0] = '\0';
     end(fill, NULL);
 }
 
@@ -143,13 +140,15 @@ static void on_container(void *data, json_t *reply, const struct enclave_error *
     struct enc_agent_fill *fill = data;
     const char *id = json_string_value(json_object_get(reply, "Id"));
     fill->call = NULL;
+    fill->creating = false;
     if (!err && !id)
         enc_fail(&fill->trouble, ENCLAVE_PROTOCOL, NULL, "the Docker Engine's reply has no id");
     if (err || !id) {
+        if (err && err->code == ENCLAVE_DOCKER)
+            fill->container[0] = '\0'; /* it said no */
         end(fill, err ? err : &fill->trouble);
         return;
     }
-    snprintf(fill->container, sizeof fill->container, "%s", id);
     step(fill,
          enc_docker_archive_get(fill->host->docker,
                                 fill->container,
@@ -188,13 +187,19 @@ static void on_volume(void *data, json_t *reply, const struct enclave_error *err
                              "VolumeOptions",
                              "NoCopy",
                              1);
+    snprintf(fill->container,
+             sizeof fill->container,
+             "enclave-fill-%s-%u",
+             fill->host->base.owner,
+             ++fill->host->fills);
     step(fill,
          enc_docker_container_create(fill->host->docker,
-                                     NULL,
+                                     fill->container,
                                      fill->platform,
                                      body,
                                      answer(fill, on_container),
                                      &fill->trouble));
+    fill->creating = fill->call != NULL;
     json_decref(body);
 }
 
