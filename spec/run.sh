@@ -106,6 +106,13 @@ case ${1:-} in
   sh spec/chaos/run.sh $(($2 * 60))
   exit ;;
 esac
+# The roots of the images, mostly downloads, while compilers work.
+image_roots() {
+  make_image_root "$IMAGE_TAR"
+  make_image_root "$ENCLAVE_CACHE/languages-quick.tar" "$QUICK_PACKAGES"
+}
+image_roots >"$work/images.log" 2>&1 &
+lanes=$!
 build "$top/build-sanitized" -DENCLAVE_TESTS=ON -DENCLAVE_SANITIZE=address,undefined
 outcome "$began" "builds" 0
 
@@ -186,6 +193,8 @@ check "luacheck" luacheck -q lua spec examples
 check "Release build, gcc" gcc_release
 check "calls of many threads, thread sanitizer" threads
 
+wait "$lanes" || { cat "$work/images.log" >&2; die "the images could not be made"; }
+lanes=
 say "starting two private Docker Engines"
 engine plain
 languages_image quick
