@@ -112,6 +112,9 @@ local function health(rows, options, folder, url)
   local remote = assert(enclave.manager{ base_url = url })
   assert(remote:initialize_pool{ name = "busy", pool_size = 4, sandbox_type = "fake" })
   local page, pid
+  local _ <close> = setmetatable({}, { __close = function()
+    os.execute(pid and "kill " .. pid or "true")
+  end })
   if machine.has("nginx") then
     page, pid = nginx(folder, assert(machine.output("curl -s " .. url .. "/health")))
   end
@@ -125,9 +128,6 @@ local function health(rows, options, folder, url)
     ours[round], late[round] = rate, slowest
     load:close()
     theirs[round] = page and wrk(folder, page, 16, seconds)
-  end
-  if pid then
-    os.execute("kill " .. pid)
   end
   table.insert(rows, { key = "http_health", unit = "/s", more_is_better = true,
     what = "GET /health while a pool is busy", figure = measure.summary(ours),
@@ -159,6 +159,10 @@ function http.measure(rows, options)
   os.remove(folder)
   assert(os.execute("mkdir " .. folder))
   local url, pid = start(folder)
+  local _ <close> = setmetatable({}, { __close = function()
+    os.execute(("kill %s; while kill -0 %s; do sleep 0.05; done 2>/dev/null; rm -rf %s"):format(
+      pid, pid, folder))
+  end })
   connections(rows, options, url, pid)
   if machine.has("wrk") then
     call(rows, options, folder, url)
@@ -170,8 +174,6 @@ function http.measure(rows, options)
       table.insert(rows, row)
     end
   end
-  os.execute(("kill %s; while kill -0 %s; do sleep 0.05; done 2>/dev/null; rm -rf %s"):format(pid,
-    pid, folder))
 end
 
 return http
