@@ -39,10 +39,10 @@ end
 local function containers()
   local engine = "docker -H 'unix://" .. folder .. "/engine/docker.sock' "
   local pipe = io.popen(engine .. "ps -aq --filter label=enclave.owner | xargs -r " .. engine
-    .. "inspect --format '{{.Id}}' 2>/dev/null")
-  local _, count = pipe:read("a"):gsub("\n", "")
+    .. "inspect --format '{{.Name}} {{.State.Status}} {{.Created}}' 2>/dev/null")
+  local list = pipe:read("a")
   pipe:close()
-  return count
+  return list
 end
 
 local function manager(host)
@@ -94,7 +94,9 @@ while not whole() and enclave.now() - began < back_in + faults.late + 20 do
   enclave.sleep(0.02)
 end
 for i, each in ipairs(managers) do
-  tally:expect(recovered[i] and recovered[i] < back_in + faults.late,
+  -- What the making of one takes on this machine is no time that was lost.
+  local one = each:get_stats().create.max
+  tally:expect(recovered[i] and recovered[i] < back_in + faults.late + one,
     "pool %d was back at its size after %s s: %s", i, recovered[i] or "more than 30",
     enclave.json.encode(each:get_stats().pools))
 end
@@ -114,11 +116,11 @@ for _, each in ipairs(managers) do
 end
 
 local late_deadline = enclave.now() + 10
-while enclave.now() < late_deadline and (containers() > 0 or descriptors() > before
+while enclave.now() < late_deadline and (containers() ~= "" or descriptors() > before
   or core.pending().tasks > 1) do
   enclave.sleep(0.1)
 end
-tally:expect(containers() == 0, "%d containers are left", containers())
+tally:expect(containers() == "", "containers are left: %s", containers())
 tally:expect(descriptors() <= before, "%d descriptors are left", descriptors() - before)
 tally:expect(core.pending().tasks <= 1, "%d tasks are left", core.pending().tasks - 1)
 tally:expect(tally.lateness < 1 + faults.late,

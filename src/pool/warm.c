@@ -1,7 +1,7 @@
 #include "pool_inside.h"
 
 #define RETRY_FIRST  (100 * ENC_NS_PER_MS)
-#define RETRY_LONG   (10 * ENC_NS_PER_S)
+#define RETRY_LONG   (4 * ENC_NS_PER_S)
 #define RETRY_FORGET (30 * ENC_NS_PER_S) /* without a failure for so long, all is well */
 
 /* Trying again cannot mend it. */
