@@ -21,7 +21,8 @@
 # and gc.get_freeze_count() know that the server's objects are frozen; atexit has one more
 # callback; the peak of memory begins with what it shares with the server; /proc/self/maps
 # shows what the server has loaded; parents of a preloaded module that were changed inside
-# (not their variables) before its import are not seen to differ.
+# (not their variables) before its import are not seen to differ; in 3.14, sys.modules has no
+# _py_warnings.
 import sys
 
 
@@ -44,11 +45,8 @@ class Server(Facts):
             raise Refuse("%s is not CPython" % sys.implementation.name)
         if sys.version_info < (3, 8):
             raise Refuse("Python %d.%d is older than 3.8" % sys.version_info[:2])
-        # An unhandled SystemExit ends where a plain end does from 3.14 on, so that the quick
-        # end would lose its code; and modules are brought in another way. A version that was
-        # not seen to be the same is executed.
-        if sys.version_info >= (3, 14):
-            raise Refuse("Python %d.%d is newer than 3.13" % sys.version_info[:2])
+        if sys.version_info >= (3, 15):
+            raise Refuse("Python %d.%d was not seen to be the same" % sys.version_info[:2])
         flags = sys.flags
         if flags.isolated or flags.no_site or flags.ignore_environment:
             raise Refuse("the interpreter has unusual flags")
@@ -78,6 +76,7 @@ class Server(Facts):
         self.hook_imports()
         if "re" in sys.modules:
             sys.modules["re"].purge()
+        self.note_all()  # imports what it needs
         self.preloads.hide()
         self.preloads.settle(sys.meta_path, sys.path_hooks)
         # A list of a folder of modules stays good: it is checked at each use.
@@ -85,7 +84,6 @@ class Server(Facts):
         for entry in list(sys.path_importer_cache):
             if entry not in finders and entry not in sys.path:
                 del sys.path_importer_cache[entry]
-        self.note_all()
         # What is kept is never freed, and the collector leaves it alone: a child would
         # spend milliseconds on it at its end.
         gc = self.preloads.known["gc"]

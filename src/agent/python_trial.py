@@ -63,8 +63,13 @@ class Trial:
             many = self.trial((program % ", ".join(self.common or ["os"])).encode(), expected)
         if not sure or not many:
             return True
-        if sure[0] == many[0]:
-            self.entry.enclave_end_is(sure[0])
+        # Where sys.exit() ends as deep as a plain end, as from 3.14 on, depth proves nothing:
+        # there is no quick end then, as no stack is that deep.
+        code = self.trial(b"import sys\nprint(1, flush=True)\nsys.exit(3)\n", b"1\n")
+        if not code:
+            return True
+        proves = sure[0] == many[0] != code[0]
+        self.entry.enclave_end_is(sure[0] if proves else 1)
         sure, many = self.pages(sure[1:]), self.pages(many[1:])
         runs = self.runs(sure)
         count = len(runs)
