@@ -8,7 +8,8 @@ description = {
   detailed = [[
     Keeps a warm FIFO pool of Docker sandboxes, lends one for each call, cleans it and lends it
     again. Needs, from Debian: musl-tools cmake pkg-config libuv1-dev libcurl4-openssl-dev
-    libjansson-dev libarchive-dev libmicrohttpd-dev liblua5.4-dev lua-argparse.]],
+    libjansson-dev libarchive-dev libmicrohttpd-dev liblua5.4-dev lua-argparse lua-cjson
+    gzip.]],
   license = "MIT",
 }
 supported_platforms = { "linux" }

@@ -129,7 +129,8 @@ gcc_release() {
 threads() {
   cmake -S "$top" -B "$top/build-thread" -G Ninja -DENCLAVE_TESTS=ON -DENCLAVE_SANITIZE=thread &&
     cmake --build "$top/build-thread" --target embed_test embed_loop_test &&
-    TSAN_OPTIONS=exitcode=66 ctest --test-dir "$top/build-thread" --output-on-failure -R '^embed_'
+    TSAN_OPTIONS="exitcode=66 suppressions=$top/spec/embed/tsan.supp" \
+      ctest --test-dir "$top/build-thread" --output-on-failure -R '^embed_'
 }
 clang_build() {
   CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON

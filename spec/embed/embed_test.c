@@ -93,6 +93,33 @@ static void takes_calls_of_many_threads(void **state) {
     assert_true(tally.good >= THREADS * CALLS / 2);
 }
 
+static void *own_engine(void *data) {
+    struct tally *tally = data;
+    struct enclave_error err;
+    struct tally own = {.engine = try_engine(NULL, NULL, "2", &err)};
+    if (!own.engine) {
+        fprintf(stderr, "%s: %s\n", err.op, err.message);
+        return NULL;
+    }
+    submit_many(&own);
+    enclave_close(own.engine);
+    tally->good += own.good + own.cancelled;
+    tally->other += own.other;
+    return NULL;
+}
+
+static void several_engines_live_at_a_time(void **state) {
+    (void)state;
+    struct tally tally = {.engine = NULL};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, own_engine, &tally), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(tally.other, 0);
+    assert_int_equal(tally.good, 4 * CALLS);
+}
+
 static void *cancel_when_told(void *data) {
     struct tally *tally = data;
     usleep(20000);
@@ -255,6 +282,7 @@ int main(void) {
         cmocka_unit_test(runs_tools),
         cmocka_unit_test(tells_what_is_wrong),
         cmocka_unit_test(takes_calls_of_many_threads),
+        cmocka_unit_test(several_engines_live_at_a_time),
         cmocka_unit_test(cancels_what_waits_and_what_runs),
         cmocka_unit_test(closes_under_calls),
         cmocka_unit_test(callbacks_submit_and_do_not_wait),
