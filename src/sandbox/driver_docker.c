@@ -368,7 +368,7 @@ static void docker_close(struct enc_host *base) {
     struct enc_docker_host *host = enc_docker_host_of(base);
     while (!enc_list_empty(&host->boxes))
         gone(ENC_CONTAINER_OF(host->boxes.next, struct enc_box, in_host));
-    json_decref(host->left);
+    enc_left_close(host);
     enc_docker_free(host->docker);
     free(host);
 }

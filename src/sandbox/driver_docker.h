@@ -27,6 +27,8 @@ struct enc_docker_host {
     struct enc_list boxes;         /* in_host */
     json_t *left;                  /* ids that are still to be removed */
     struct enc_docker_call *leaving;
+    struct enc_timer left_pause;
+    unsigned left_tries; /* of the first one that failed though the engine answered */
 };
 
 struct enc_box;
@@ -90,6 +92,7 @@ json_t *enc_box_body(struct enc_box *box);
  * remembered. */
 void enc_left_add(struct enc_docker_host *host, const char *id);
 void enc_left_try(struct enc_docker_host *host);
+void enc_left_close(struct enc_docker_host *host);
 
 /* driver_docker_prepare.c */
 struct enc_prepare *enc_docker_prepare(struct enc_host *host,
