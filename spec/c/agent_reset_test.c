@@ -86,6 +86,25 @@ static void test_depth(void **state) {
     expect_clean(2);
 }
 
+/* A place that has been clean for seconds is not read again, until somebody touches it. */
+static void test_long_clean(void **state) {
+    (void)state;
+    const struct timespec seconds = {2, 200000000};
+    for (uint32_t id = 1; id < 9; id += 4) {
+        nanosleep(&seconds, NULL);
+        struct peer_reset reset = peer_clean(&peer);
+        assert_int_equal(reset.removed, 0);
+        leave(id, "echo > /tmp/f; mkdir /dev/shm/d; chmod 700 /mnt; ls /var/tmp", false, NULL);
+        reset = peer_clean(&peer);
+        assert_string_equal(reset.failure, "");
+        assert_int_equal(reset.removed, 2);
+        expect_clean(id + 1);
+        leave(id + 2, "echo > /tmp/f", false, NULL);
+        assert_int_equal(peer_clean(&peer).removed, 1);
+        expect_clean(id + 3);
+    }
+}
+
 static void test_many_files(void **state) {
     (void)state;
     leave(1, "seq 1 60000 | xargs touch; mkdir -p $(seq -f 'd%g/e' 1 3000)", false, NULL);
@@ -242,6 +261,7 @@ int main(void) {
         WITH_AGENT(test_clean),
         WITH_AGENT(test_files),
         WITH_AGENT(test_depth),
+        WITH_AGENT(test_long_clean),
         WITH_AGENT(test_many_files),
         WITH_AGENT(test_processes),
         WITH_AGENT(test_processes_of_root),
