@@ -55,7 +55,7 @@ local function lacking(manager, image)
   if not image then
     return "not measured here: ENCLAVE_LANGUAGES_IMAGE names no image with g++"
   end
-  fill(manager, "plain", image, { build_cache = false })
+  fill(manager, "plain", image, { build_cache = 0 })
   local result = assert(manager:execute_tool_in_pool("multi_code_executor",
     { language = "cpp", code = program }, { pool = "plain" }))
   return result.metadata.missing and "not measured here: " .. result.error or nil
