@@ -1,7 +1,7 @@
 -- Writes what the documents take from the code: lua5.4 spec/documents.lua, from the root of the
 -- project. spec/plugin_docs_spec.lua fails when this would change something.
-local registry = require "enclave.registry"
-local tool_tables = require "enclave.tool_tables"
+local registry = require "enclave.plugins.registry"
+local tool_tables = require "enclave.plugins.tool_tables"
 
 local documents = { reference = "lua/enclave/tools/README.md" }
 

@@ -2,7 +2,7 @@
 -- the programs of multi_code_programs.lua. $ENCLAVE_LANGUAGES says which languages that image
 -- has; all others have to say what they miss.
 local enclave = require "enclave"
-local languages = require "enclave.languages"
+local languages = require "enclave.multi_code.languages"
 local programs = require "spec.multi_code_programs"
 local support = require "spec.support"
 

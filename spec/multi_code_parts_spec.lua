@@ -4,7 +4,7 @@ local build_cache = require "enclave.multi_code.build_cache"
 local compare = require "enclave.multi_code.compare"
 local core = require "enclave.core"
 local java_source = require "enclave.multi_code.java_source"
-local languages = require "enclave.languages"
+local languages = require "enclave.multi_code.languages"
 local support = require "spec.support"
 
 -- What the executor has to know, by the names that graders use.
@@ -44,7 +44,7 @@ end)
 
 describe("a language's data file", function()
   it("is known by tools --check for what it is", function()
-    local check = require "enclave.check"
+    local check = require "enclave.plugins.check"
     local report = check.file("examples/custom_language/languages/awk.lua")
     assert.same({}, report.findings)
     assert.equal("language", report.kind)

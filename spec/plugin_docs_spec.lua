@@ -1,6 +1,6 @@
 -- Documents, annotations and code say the same about tools and hooks.
 local core = require "enclave.core"
-local definitions = require "enclave.definitions"
+local definitions = require "enclave.plugins.definitions"
 local documents = require "spec.documents"
 local enclave = require "enclave"
 local support = require "spec.support"

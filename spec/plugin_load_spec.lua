@@ -1,9 +1,9 @@
 -- Loading of plugin files: what is wrong is said with its line, what does not end is stopped.
-local check = require "enclave.check"
+local check = require "enclave.plugins.check"
 local core = require "enclave.core"
-local globals = require "enclave.globals"
-local loader = require "enclave.loader"
-local source_map = require "enclave.source_map"
+local globals = require "enclave.plugins.globals"
+local loader = require "enclave.plugins.loader"
+local source_map = require "enclave.plugins.source_map"
 local support = require "spec.support"
 
 describe("a call with a bound", function()

@@ -1,6 +1,6 @@
 -- Plugin files that change while a program runs.
 local core = require "enclave.core"
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 local support = require "spec.support"
 
 describe("files that change", function()

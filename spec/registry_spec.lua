@@ -1,4 +1,4 @@
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 local support = require "spec.support"
 
 local good = [[

@@ -145,7 +145,7 @@ describe("the HTTP server's own interface", function()
   end)
 
   it("does not start with routes that are not right", function()
-    local routes = require "enclave.routes"
+    local routes = require "enclave.http.routes"
     local bad = support.folder()
     finally(function()
       bad:remove()

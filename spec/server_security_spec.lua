@@ -1,7 +1,7 @@
 -- What the HTTP server refuses, and how it ends.
 local core = require "enclave.core"
 local enclave = require "enclave"
-local policy = require "enclave.http_policy"
+local policy = require "enclave.http.policy"
 local server_module = require "enclave.server"
 local server_process = require "spec.server_process"
 local support = require "spec.support"

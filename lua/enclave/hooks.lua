@@ -1,7 +1,7 @@
 -- Runs the hooks of one event, in order, up to the first that fails. Each may execute so many
 -- instructions and no more.
 local core = require "enclave.core"
-local definitions = require "enclave.definitions"
+local definitions = require "enclave.plugins.definitions"
 local errors = require "enclave.errors"
 
 local hooks = {}

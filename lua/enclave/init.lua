@@ -61,7 +61,7 @@ function enclave.schemas(format, options)
   errors.check_options(op, options, { tools = "table", tools_config = "table",
     sandbox_type = "string" })
   options = options or {}
-  local known, err = require("enclave.registry").new({ tools = options.tools,
+  local known, err = require("enclave.plugins.registry").new({ tools = options.tools,
     interval = math.huge })
   if not known then
     return nil, err

@@ -2,7 +2,7 @@
 local core = require "enclave.core"
 local errors = require "enclave.errors"
 local pools = require "enclave.pools"
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 local sandboxes = require "enclave.sandboxes"
 
 ---@class enclave.Manager

@@ -3,7 +3,7 @@ local core = require "enclave.core"
 local driver = require "enclave.driver"
 local errors = require "enclave.errors"
 local execute = require "enclave.execute"
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 local sandbox_methods = require "enclave.sandbox"
 local toolset = require "enclave.toolset"
 

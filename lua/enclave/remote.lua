@@ -1,6 +1,6 @@
 -- The manager of a server: the same methods as a local one, over HTTP.
 local errors = require "enclave.errors"
-local http_client = require "enclave.http_client"
+local http_client = require "enclave.http.client"
 local json = require "enclave.json"
 
 local escape = http_client.escape

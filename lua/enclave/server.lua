@@ -1,9 +1,9 @@
 -- A manager over HTTP: what the operator wants, the listener, its end.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
-local http_handler = require "enclave.http_handler"
-local policy = require "enclave.http_policy"
-local routes = require "enclave.routes"
+local http_handler = require "enclave.http.handler"
+local policy = require "enclave.http.policy"
+local routes = require "enclave.http.routes"
 
 ---@class enclave.Server
 ---@field manager enclave.Manager

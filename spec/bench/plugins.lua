@@ -2,7 +2,7 @@
 -- call may execute.
 local core = require "enclave.core"
 local measure = require "spec.bench.measure"
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 
 local plugins = {}
 
@@ -12,7 +12,7 @@ package.path, package.cpath = %q, %q
 local core = require "enclave.core"
 local enclave = require "enclave"
 local started = core.now()
-assert(require("enclave.registry").new({ interval = math.huge })):tools()
+assert(require("enclave.plugins.registry").new({ interval = math.huge })):tools()
 print((core.now() - started) * 1000)]]):format(package.path, package.cpath)
 
 local function loading(rows, options)

@@ -1,6 +1,6 @@
 /* bundle.h - the Lua files of Enclave inside the program: what enclave-lua and libenclave
  * carry so that nothing has to be installed beside them. The list is made by the build
- * (cmake/bundle.cmake). Uses the Lua binding's idea of a file. */
+ * (src/bundle/bundle.cmake). Uses the Lua binding's idea of a file. */
 #ifndef ENC_BUNDLE_H
 #define ENC_BUNDLE_H
 

@@ -5,7 +5,7 @@ local console = require "enclave.cli.console"
 local core = require "enclave.core"
 local json = require "enclave.json"
 local oneshot = require "enclave.oneshot"
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 local signals = require "enclave.signals"
 
 local exec = {

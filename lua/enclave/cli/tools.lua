@@ -1,10 +1,10 @@
 -- enclave-lua tools: which tools there are, and the check of a tool file.
-local check = require "enclave.check"
+local check = require "enclave.plugins.check"
 local console = require "enclave.cli.console"
 local json = require "enclave.json"
-local registry = require "enclave.registry"
+local registry = require "enclave.plugins.registry"
 local suggest = require "enclave.suggest"
-local tool_tables = require "enclave.tool_tables"
+local tool_tables = require "enclave.plugins.tool_tables"
 local toolset = require "enclave.toolset"
 
 local tools = {

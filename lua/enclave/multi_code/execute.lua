@@ -3,7 +3,7 @@
 local build_cache = require "enclave.multi_code.build_cache"
 local cases = require "enclave.multi_code.cases"
 local jobs = require "enclave.multi_code.job"
-local languages = require "enclave.languages"
+local languages = require "enclave.multi_code.languages"
 local phases = require "enclave.multi_code.phases"
 local result = require "enclave.result"
 local toolchain = require "enclave.multi_code.toolchain"

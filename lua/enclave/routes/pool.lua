@@ -1,7 +1,7 @@
 -- Pools: filling one, and calling a tool in it.
 local errors = require "enclave.errors"
-local events = require "enclave.http_events"
-local policy = require "enclave.http_policy"
+local events = require "enclave.http.events"
+local policy = require "enclave.http.policy"
 
 local numbers = { "max_size", "max_waiters", "max_uses", "max_age", "idle_ttl" }
 

@@ -1,8 +1,8 @@
 -- Sandboxes of their own: made, used, removed.
 local errors = require "enclave.errors"
 local json = require "enclave.json"
-local events = require "enclave.http_events"
-local policy = require "enclave.http_policy"
+local events = require "enclave.http.events"
+local policy = require "enclave.http.policy"
 
 local function create(request, server)
   local given, err = request:json_object()

@@ -1,8 +1,8 @@
 -- How the server is doing.
 local core = require "enclave.core"
 local json = require "enclave.json"
-local metrics = require "enclave.metrics"
-local openapi = require "enclave.openapi"
+local metrics = require "enclave.http.metrics"
+local openapi = require "enclave.http.openapi"
 
 -- Health is asked for all the time; the statistics in it may be so old.
 local fresh = 0.05

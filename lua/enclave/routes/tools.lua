@@ -1,7 +1,7 @@
 -- The tools that the server knows, in the forms that the APIs of models take.
 local errors = require "enclave.errors"
 local json = require "enclave.json"
-local policy = require "enclave.http_policy"
+local policy = require "enclave.http.policy"
 local schemas = require "enclave.schemas"
 local suggest = require "enclave.suggest"
 local toolset = require "enclave.toolset"

@@ -1,9 +1,9 @@
 -- What is wrong with a plugin file, everything at once and with lines, and what could be better:
 -- for `enclave-lua tools --check FILE`.
 local core = require "enclave.core"
-local loader = require "enclave.loader"
-local search_path = require "enclave.search_path"
-local source_map = require "enclave.source_map"
+local loader = require "enclave.plugins.loader"
+local search_path = require "enclave.plugins.search_path"
+local source_map = require "enclave.plugins.source_map"
 local suggest = require "enclave.suggest"
 
 local check = {}

@@ -4,12 +4,12 @@
 -- breaks keeps its old version, and one that never was right is told when it is asked for.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
-local loader = require "enclave.loader"
+local loader = require "enclave.plugins.loader"
+local search_path = require "enclave.plugins.search_path"
 local suggest = require "enclave.suggest"
 
 local languages = {}
 
-local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
 local interval = 1 -- seconds between looks at the files
 
 ---@class enclave.Languages
@@ -128,7 +128,7 @@ local sets = {}
 ---@param more? string[] folders besides the built-in one and those of $ENCLAVE_PATH
 ---@return enclave.Languages
 function languages.set(more)
-  local folders = { here .. "/languages" }
+  local folders = { search_path.root .. "/languages" }
   for folder in (os.getenv("ENCLAVE_PATH") or ""):gmatch("[^:;]+") do
     folders[#folders + 1] = folder .. "/languages"
   end

@@ -1,7 +1,7 @@
 -- Checks what a plugin file returned: a tool, a hook, or HTTP routes. Each problem names the field,
 -- the value and what was expected.
 local errors = require "enclave.errors"
-local language_definition = require "enclave.language_definition"
+local language_definition = require "enclave.multi_code.language"
 local schema = require "enclave.schema"
 local suggest = require "enclave.suggest"
 

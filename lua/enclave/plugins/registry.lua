@@ -2,11 +2,11 @@
 -- of the files, keeps the old version of one that breaks. Of two with one name the later on
 -- the path holds.
 local core = require "enclave.core"
-local definitions = require "enclave.definitions"
+local definitions = require "enclave.plugins.definitions"
 local errors = require "enclave.errors"
-local follow = require "enclave.follow"
-local loader = require "enclave.loader"
-local search_path = require "enclave.search_path"
+local follow = require "enclave.plugins.follow"
+local loader = require "enclave.plugins.loader"
+local search_path = require "enclave.plugins.search_path"
 local suggest = require "enclave.suggest"
 
 ---@class enclave.Registry

@@ -3,10 +3,8 @@
 -- loaded again, and one that breaks keeps its old routes.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
-local loader = require "enclave.loader"
-local search_path = require "enclave.search_path"
-
-local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
+local loader = require "enclave.plugins.loader"
+local search_path = require "enclave.plugins.search_path"
 
 ---@class enclave.RouteInfo what a route is good for, as /openapi.json tells it
 ---@field summary? string
@@ -104,7 +102,7 @@ end
 ---@return enclave.Routes|nil
 ---@return enclave.Error? err
 function routes.load(paths)
-  local entries = { { kind = "route", path = here .. "/routes", builtin = true } }
+  local entries = { { kind = "route", path = search_path.root .. "/routes", builtin = true } }
   for folder in (os.getenv("ENCLAVE_PATH") or ""):gmatch("[^:;]+") do
     entries[#entries + 1] = { kind = "route", path = folder .. "/routes", optional = true }
   end

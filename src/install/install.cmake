@@ -47,14 +47,14 @@ if(TARGET enclave)
     COMPONENT libenclave-dev)
   install(EXPORT EnclaveTargets NAMESPACE Enclave:: DESTINATION ${package_dir}
     COMPONENT libenclave-dev)
-  configure_package_config_file(cmake/EnclaveConfig.cmake.in EnclaveConfig.cmake
+  configure_package_config_file(src/install/EnclaveConfig.cmake.in EnclaveConfig.cmake
     INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
   write_basic_package_version_file(EnclaveConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${CMAKE_BINARY_DIR}/EnclaveConfig.cmake
     ${CMAKE_BINARY_DIR}/EnclaveConfigVersion.cmake DESTINATION ${package_dir}
     COMPONENT libenclave-dev)
   # The prefix is known only when it is installed.
-  configure_file(cmake/enclave.pc.in enclave.pc.in @ONLY)
+  configure_file(src/install/enclave.pc.in enclave.pc.in @ONLY)
   install(CODE "
     file(READ \"${CMAKE_BINARY_DIR}/enclave.pc.in\" text)
     string(REPLACE \"prefix=${CMAKE_INSTALL_PREFIX}\\n\"
@@ -92,7 +92,7 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_NAME libenclave0)
 set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_DEPENDS lua-cjson)
-set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/cmake/debian/triggers)
+set(CPACK_DEBIAN_LIBENCLAVE0_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/src/install/debian/triggers)
 set(CPACK_DEBIAN_LIBENCLAVE0_DESCRIPTION
 "The C library: an engine with warm pools of Docker sandboxes inside a C or
  C++ program, with JSON in and out, for calls from any thread.")

@@ -2,9 +2,9 @@
 -- an accidental global is an error that names file and line. Text only, no bytecode; the file's
 -- body may execute so many instructions and no more.
 local core = require "enclave.core"
-local definitions = require "enclave.definitions"
-local globals = require "enclave.globals"
-local source_map = require "enclave.source_map"
+local definitions = require "enclave.plugins.definitions"
+local globals = require "enclave.plugins.globals"
+local source_map = require "enclave.plugins.source_map"
 local suggest = require "enclave.suggest"
 
 local loader = {}

@@ -4,7 +4,9 @@ local core = require "enclave.core"
 
 local search_path = {}
 
-local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$") or "."
+-- The folder of the built-in files, which is above this one's.
+search_path.root = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*[/\\][^/\\]*$")
+  or "."
 
 ---@class enclave.PathEntry
 ---@field kind "tool"|"hook"|"route"
@@ -40,8 +42,8 @@ end
 ---@return enclave.PathEntry[]
 function search_path.entries(tools, hooks, warn)
   local entries = {
-    { kind = "tool", path = here .. "/tools", builtin = true },
-    { kind = "hook", path = here .. "/hooks", builtin = true },
+    { kind = "tool", path = search_path.root .. "/tools", builtin = true },
+    { kind = "hook", path = search_path.root .. "/hooks", builtin = true },
   }
   add_environment(entries, warn)
   for _, path in ipairs(tools or {}) do

@@ -13,7 +13,7 @@ function(enclave_bundle output)
     math(EXPR number "${number} + 1")
   endforeach()
   file(CONFIGURE OUTPUT ${output} @ONLY CONTENT [[
-/* Made by cmake/bundle.cmake. */
+/* Made by src/bundle/bundle.cmake. */
 #include "bundle.h"
 
 #define TEXT(n, path)                                                                          \

@@ -2,10 +2,10 @@
 -- it returned.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
-local http_address = require "enclave.http_address"
-local http_cors = require "enclave.http_cors"
+local http_address = require "enclave.http.address"
+local http_cors = require "enclave.http.cors"
 local json = require "enclave.json"
-local Request = require "enclave.http_request"
+local Request = require "enclave.http.request"
 
 local http_handler = {}
 

@@ -4,9 +4,9 @@
 -- A null for a member that is not required counts as left out, as Python clients send it.
 local errors = require "enclave.errors"
 local json = require "enclave.json"
-local schema_check = require "enclave.schema_check"
+local schema_check = require "enclave.schema.check"
 local suggest = require "enclave.suggest"
-local types = require "enclave.schema_types"
+local types = require "enclave.schema.types"
 
 local schema = {}
 

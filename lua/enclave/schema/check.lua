@@ -2,7 +2,7 @@
 -- keywords that the validator checks are accepted, so nothing is silently left unchecked.
 local errors = require "enclave.errors"
 local suggest = require "enclave.suggest"
-local types = require "enclave.schema_types"
+local types = require "enclave.schema.types"
 
 ---@class enclave.Problem
 ---@field at string path of the field: "parameters.properties.code.type", "" for the whole
