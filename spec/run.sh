@@ -9,6 +9,9 @@
 #                            every language that Debian has, instead: some minutes, 3 GB
 #   sh spec/run.sh --soak MINUTES
 #                            callers under faults for so long, instead
+#   sh spec/run.sh --analyze clang-tidy over the C code, instead: minutes
+#   sh spec/run.sh --coverage
+#                            how much of the code the tests run, instead: some 20 minutes
 #
 # ENCLAVE_FUZZ_SECONDS: how long the fuzzers run (60).
 set -eu
@@ -20,14 +23,20 @@ cd "$top"
 . "$top/spec/languages_image.sh"
 # shellcheck source=spec/checks.sh
 . "$top/spec/checks.sh"
+# shellcheck source=spec/analysis.sh
+. "$top/spec/analysis.sh"
+# shellcheck source=spec/coverage/run.sh
+. "$top/spec/coverage/run.sh"
 
 case ${1:-} in
-'' | --bench | --languages) ;;
+'' | --bench | --languages | --analyze | --coverage) ;;
 --soak)
   case ${2:-} in
   '' | *[!0-9]*) die "--soak '${2:-}': expected a whole number of minutes" ;;
   esac ;;
-*) die "unknown argument '$1'; expected nothing, --bench, --languages or --soak MINUTES" ;;
+*)
+  die "unknown argument '$1'; expected nothing, --bench, --languages, --analyze, --coverage" \
+    "or --soak MINUTES" ;;
 esac
 [ "$(id -u)" = 0 ] || exec sudo -E sh "$0" "$@"
 
@@ -39,7 +48,8 @@ export PATH
 # and packages; the IPython of notebooks, which sandboxes see.
 # shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
-  lua-busted lua-check libcmocka-dev g++ clang clang-format llvm valgrind shellcheck \
+  lua-busted lua-check libcmocka-dev g++ clang clang-format clang-tidy cppcheck llvm valgrind \
+  shellcheck \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
   mandoc man-db zsh fish lintian dpkg-dev file luarocks \
@@ -101,6 +111,16 @@ case ${1:-} in
   use plain
   languages_image full
   busted --lua=/usr/bin/lua5.4 --helper=spec/helper.lua spec/multi_code_languages_spec.lua
+  exit ;;
+--analyze)
+  clang_tidy
+  exit ;;
+--coverage)
+  install_packages gcovr
+  engine plain
+  use plain
+  languages_image quick
+  coverage
   exit ;;
 --soak)
   sh spec/chaos/run.sh $(($2 * 60))
@@ -191,6 +211,7 @@ check "formatting" formatting
 check "luacheck" luacheck -q lua spec examples
 ! needs "shellcheck" shellcheck || check "shellcheck" \
   shellcheck -x -a .ci/run spec/run.sh spec/engine.sh spec/chaos/run.sh examples/quickstart.sh
+! needs "cppcheck" cppcheck || check "cppcheck" cpp_check
 check "Release build, gcc" gcc_release
 check "calls of many threads, thread sanitizer" threads
 

