@@ -1,10 +1,10 @@
 /* lines.c - tells which lines of Lua files run, for spec/coverage/run.sh.
  *
- * Loaded by LUA_INIT into every Lua program that the specs start. Each line that runs is appended
- * to a file of its process in the folder ENCLAVE_COVERAGE when it runs the first time, as
- * file:line, so that a program which is killed loses none. A hook in C: what makes coroutines in C
- * hands it on to them. Code under core.bounded has that function's hook instead where it runs in a
- * task of its own, and is not told of. */
+ * Loaded by LUA_INIT into every Lua program that the specs start. Each line is appended to a
+ * file of its process in the folder ENCLAVE_COVERAGE when it runs the first time, as file:line, so
+ * that a program which is killed loses none. A hook in C: what makes coroutines in C hands it on
+ * to them. What runs under core.bounded in a task of its own has that function's hook instead, and
+ * is not told of. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,5 +63,7 @@ __attribute__((visibility("default"))) int luaopen_lines(lua_State *L) {
     if (out < 0)
         return luaL_error(L, "%s cannot be written", path);
     lua_sethook(L, on_line, LUA_MASKLINE, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD); /* enclave-lua loads this in a task */
+    lua_sethook(lua_tothread(L, -1), on_line, LUA_MASKLINE, 0);
     return 0;
 }

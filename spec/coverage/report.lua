@@ -40,8 +40,9 @@ local function can_run(path)
     text[#text + 1] = line
   end
   each_line_of("luac5.4 -l -p " .. path, function(listed)
-    local line = tonumber(listed:match("^%s+%d+%s+%[(%d+)%]"))
-    if line and text[line] and counts(text[line]) then
+    local line, code = listed:match("^%s+%d+%s+%[(%d+)%]%s+(%u+)")
+    line = tonumber(line)
+    if line and code ~= "VARARGPREP" and text[line] and counts(text[line]) then
       lines[line] = false
     end
   end)

@@ -92,7 +92,7 @@ static struct l_pool *record_new(lua_State *L, struct l_core *core) {
     struct l_pool *pool = *box = calloc(1, sizeof *pool);
     if (!pool)
         luaL_error(L, "not enough memory");
-    pool->core = core;
+    pool->core = core; /* NOLINT: luaL_error does not return */
     pool->created = pool->retiring = LUA_NOREF;
     pool->referenced = true;
     pool->cleanup = (struct l_call){.run = cleanup_run, .drop = cleanup_drop};
