@@ -45,7 +45,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
 # What compiles and runs the checks; clients of the HTTP server; what reads manuals, completions
-# and packages; the IPython of notebooks, which sandboxes see.
+# and packages; the IPython of notebooks, which sandboxes see; the clock that jumps.
 # shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   lua-busted lua-check libcmocka-dev g++ clang clang-format clang-tidy cppcheck llvm valgrind \
@@ -53,7 +53,7 @@ install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
   mandoc man-db zsh fish lintian dpkg-dev file luarocks \
-  python3-ipython libfaketime e2fsprogs
+  python3-ipython libfaketime
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)
 lanes=

@@ -28,9 +28,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 mkdir "$folder/engine"
-truncate -s 1G "$folder/disk"
-mkfs.ext4 -q -m 0 "$folder/disk"
-mount -o loop "$folder/disk" "$folder/engine"
+mount -t tmpfs -o size=700m tmpfs "$folder/engine"
 ENCLAVE_TEST_ENGINE=$folder/engine
 export ENCLAVE_TEST_ENGINE
 start_engine "$ENCLAVE_TEST_ENGINE"
