@@ -33,8 +33,11 @@ describe("an engine that", function()
       { timeout = timeout })
   end
 
+  -- By name: an engine that was killed while it removed a container may go on listing it, dead,
+  -- without a name, and impossible to inspect or remove.
   local function containers()
-    local _, count = support.docker("ps -aq --filter label=enclave.owner"):gsub("\n", "")
+    local _, count = support.docker("ps -a --filter label=enclave.owner --format '{{.Names}}'")
+      :gsub("[^\n]+", "")
     return count
   end
 
@@ -44,9 +47,11 @@ describe("an engine that", function()
     local result = assert(call(30))
     assert.equal("1\n", result.output)
     assert.is_true(enclave.now() - started < 20)
-    support.eventually(function()
+    local healed, problem = pcall(support.eventually, function()
       return manager:get_stats().idle == size and containers() == size
     end, "the pool is back at its size", 60)
+    assert.is_true(healed, not healed and problem .. "\n"
+      .. enclave.json.encode(manager:get_stats()) .. "\n" .. support.docker("ps -a"))
   end
 
   it("is restarted under an idle pool is followed by new sandboxes", function()

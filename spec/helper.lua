@@ -56,7 +56,9 @@ local function containers()
   if reply and reply.status == 200 then
     seen = 0
     for _, container in ipairs(json.decode(reply.body)) do
-      if is_ours(container.Labels["enclave.owner"]) then
+      -- Without a name it is only listed: what a killed engine was about to remove.
+      local named = type(container.Names) == "table" and container.Names[1]
+      if named and is_ours(container.Labels["enclave.owner"]) then
         seen = seen + 1
       end
     end
