@@ -8,8 +8,8 @@
 /* How long after its deadline a run may still be ended by the channel, before the engine
  * has it killed; and how long a kill may take before the sandbox counts as broken. */
 #define LATE_LIMIT   (500 * ENC_NS_PER_MS)
-#define KILL_LIMIT   (500 * ENC_NS_PER_MS)
-#define CANCEL_LIMIT (900 * ENC_NS_PER_MS)
+#define KILL_LIMIT   (300 * ENC_NS_PER_MS)
+#define CANCEL_LIMIT (700 * ENC_NS_PER_MS)
 
 static struct enc_loop *loop_of(const struct enc_run *run) {
     return run->sandbox->host->loop;
