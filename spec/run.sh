@@ -49,7 +49,7 @@ export PATH
 # shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   lua-busted lua-check libcmocka-dev g++ clang clang-format clang-tidy cppcheck llvm valgrind \
-  shellcheck \
+  libclang-rt-14-dev shellcheck \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
   mandoc man-db zsh fish lintian dpkg-dev file luarocks \
