@@ -27,9 +27,13 @@ let text = "";
 for await (const piece of streamed.body.pipeThrough(new TextDecoderStream())) text += piece;
 assert.match(text, /^event: stdout\ndata: {"text":"as it comes\\n"}\n\nevent: result\n/);
 
-const given_up = await Promise.allSettled([...Array(20).keys()].map(() =>
-  call("/pool/execute?tool_name=shell_executor", { command: ["sleep", "1000"] },
-    { signal: AbortSignal.timeout(200) })));
+// Not AbortSignal.timeout: Node 18 may forget such a signal before its time.
+const given_up = await Promise.allSettled([...Array(20).keys()].map(() => {
+  const giving_up = new AbortController();
+  setTimeout(() => giving_up.abort(), 200);
+  return call("/pool/execute?tool_name=shell_executor", { command: ["sleep", "1000"] },
+    { signal: giving_up.signal });
+}));
 assert.ok(given_up.every((one) => one.status === "rejected"));
 for (let i = 0; ; i++) {
   const stats = await (await call("/stats")).json();
