@@ -48,6 +48,7 @@ describe("the HTTP server", function()
     server = server_process.start("", config)
     pool_of(server, 4)
     assert.equal("fine\n", server:run("node spec/http/node.mjs"))
+    assert.equal("fine\n", server:run("node spec/http/node_aborts.mjs"))
   end)
 
   it("serves the clients of other systems, with all that they send", function()
