@@ -134,17 +134,17 @@ describe("reuse", function()
       it(("never empties a folder of the host bound %s, channel %s"):format(what, channel),
         function()
           folder:write("file", "of the host")
-          os.execute(("cd '%s' && mkdir -p work/deep && chmod -R 0777 . && echo deep >"
-            .. " work/deep/file"):format(folder.path))
+          os.execute(("cd '%s' && mkdir -p place/deep && chmod -R 0777 . && echo deep >"
+            .. " place/deep/file"):format(folder.path))
           open({ channel = channel, volumes = { [folder.path] = { bind = bind, mode = "rw" } },
-            working_dir = what == "above it" and "/bound/work" or nil })
+            working_dir = what == "above it" and "/bound/place" or nil })
           for i = 1, 3 do
-            local result = shell(("echo x > /run/x 2>/dev/null; cat %s/file %s/work/deep/file;"
+            local result = shell(("echo x > /run/x 2>/dev/null; cat %s/file %s/place/deep/file;"
               .. " echo %d > %s/made%d"):format(bind, bind, i, bind, i))
             assert.equal("of the hostdeep\n", result.output)
           end
           assert.equal("of the host", read("file"))
-          assert.equal("deep\n", read("work/deep/file"))
+          assert.equal("deep\n", read("place/deep/file"))
           assert.equal("1\n", read("made1"))
           assert.equal("3\n", read("made3"))
         end)

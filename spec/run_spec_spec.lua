@@ -1,13 +1,13 @@
 local run_spec = require "enclave.run_spec"
 
 local function exec(spec)
-  return run_spec.exec("sandbox.run", spec, function() return "/work" end,
+  return run_spec.exec("sandbox.run", spec, function() return "/place" end,
     function(file) return file end)
 end
 
 describe("what sandbox:run asks of the core", function()
   it("is a file for python", function()
-    assert.same({ argv = { "python3", "/work/main.py", "a" }, code = "x = 1",
+    assert.same({ argv = { "python3", "/place/main.py", "a" }, code = "x = 1",
       code_path = "main.py", warm = "python3", timeout = 2 },
       exec({ interpreter = "python3", code = "x = 1", args = { "a" }, timeout = 2 }))
   end)
@@ -17,7 +17,7 @@ describe("what sandbox:run asks of the core", function()
       exec({ interpreter = "sh", code = "echo", args = { "a" } }))
     assert.same({ argv = { "sh", "-c", "echo" }, warm = "sh" }, exec({ command = "echo" }))
     local long = exec({ interpreter = "bash", code = ("#"):rep(200000) })
-    assert.same({ "bash", "/work/main.sh" }, long.argv)
+    assert.same({ "bash", "/place/main.sh" }, long.argv)
     assert.equal(200000, #long.code)
   end)
 

@@ -270,7 +270,7 @@ static inline int tear_down(void **state) {
     (void)state;
     host->driver->close(host);
     enc_docker_free(docker);
-    assert_int_equal(enc_loop_pending(loop), 0);
+    assert_int_equal(enc_loop_operations(loop), 0);
     enc_loop_free(loop);
     return 0;
 }

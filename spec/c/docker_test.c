@@ -111,7 +111,7 @@ static void a_call_can_be_cancelled_and_the_client_freed(void **state) {
     struct enc_docker *own = enc_docker_from_env(loop, NULL, NULL);
     struct enc_docker_call *call = enc_docker_info(own, answer(&asked), NULL);
     enc_docker_cancel(call);
-    assert_int_equal(enc_loop_pending(loop), 0); /* and the negotiation with it */
+    assert_int_equal(enc_loop_operations(loop), 0); /* and the negotiation with it */
     enc_docker_info(own, answer(&asked), NULL);
     assert_non_null(enc_docker_events(own, NULL, on_event, answer(&other), NULL));
     asked.frees = own;
@@ -119,7 +119,7 @@ static void a_call_can_be_cancelled_and_the_client_freed(void **state) {
         enc_loop_turn(loop, true);
     FINE(&asked);
     assert_false(other.done);
-    assert_int_equal(enc_loop_pending(loop), 0);
+    assert_int_equal(enc_loop_operations(loop), 0);
     release(&asked);
 }
 
@@ -356,7 +356,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     enc_docker_free(docker);
-    assert_int_equal(enc_loop_pending(loop), 0);
+    assert_int_equal(enc_loop_operations(loop), 0);
     enc_loop_free(loop);
     return 0;
 }

@@ -183,7 +183,7 @@ static void test_creation_fails_or_is_cancelled(void **state) {
             enc_loop_turn(w.loop, false);
         enc_creation_cancel(creation);
         turn_for(w.loop, SECONDS(0.03));
-        assert_int_equal(enc_loop_pending(w.loop), 0);
+        assert_int_equal(enc_loop_operations(w.loop), 0);
         world_close(&w);
         assert_int_equal(made.calls, 0);
     }
@@ -218,7 +218,7 @@ static void test_pools(void **state) {
     enc_engine_pool_close(w.engine, pool, count, &closed);
     UNTIL(w.loop, closed == 2);
     enc_engine_pool_close(w.engine, pool, count, &closed); /* long gone: harmless */
-    assert_int_equal(enc_loop_pending(w.loop), 0);
+    assert_int_equal(enc_loop_operations(w.loop), 0);
     world_close(&w);
     assert_int_equal(w.warnings, 0);
 }

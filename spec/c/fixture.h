@@ -89,7 +89,7 @@ static inline void fixture_open(struct fixture *f, const char *driver, const cha
 }
 
 static inline void fixture_close(struct fixture *f) {
-    assert_int_equal(enc_loop_pending(f->loop), 0);
+    assert_int_equal(enc_loop_operations(f->loop), 0);
     enc_config_unref(f->config);
     enc_driver_fake.close(f->host);
     enc_loop_free(f->loop);

@@ -224,11 +224,11 @@ static void deadlines_and_cancelling(void **state) {
     request = get(&other, &at.endpoint);
     other.http = enc_http_start(at.loop, &request, NULL);
     assert_non_null(other.http);
-    assert_true(enc_loop_pending(at.loop) >= 2);
+    assert_true(enc_loop_operations(at.loop) >= 2);
     wait_for(at.loop, &fetch);
     assert_true(enc_now() >= deadline);
     assert_int_equal(fetch.err.code, ENCLAVE_TIMEOUT);
-    assert_int_equal(enc_loop_pending(at.loop), 0);
+    assert_int_equal(enc_loop_operations(at.loop), 0);
 
     struct fetch none = {0};
     request = get(&none, &at.endpoint);

@@ -69,7 +69,7 @@ static void close_server(struct server *server) {
     if (server->httpd)
         enc_httpd_close(server->httpd);
     turn_for(server->loop, SECONDS(0.03)); /* its handles close */
-    assert_int_equal(enc_loop_pending(server->loop), 0);
+    assert_int_equal(enc_loop_operations(server->loop), 0);
     enc_loop_free(server->loop);
 }
 

@@ -58,8 +58,8 @@ static void fires_in_order_and_never_early(void **state) {
         assert_int_equal(
             enc_timer_start(loop, &alarms[i].timer, base + (uint64_t)(i * 7 % 20) * 1300007), 0);
     }
-    assert_int_equal(enc_loop_pending(loop), 20);
-    while (enc_loop_pending(loop))
+    assert_int_equal(enc_loop_operations(loop), 20);
+    while (enc_loop_operations(loop))
         enc_loop_turn(loop, true);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(alarms[i].fired, 1);
@@ -83,7 +83,7 @@ static void a_turn_ends_when_a_timer_fired(void **state) {
             enc_loop_turn(loop, true);
     }
     enc_timer_stop(loop, &far.timer);
-    assert_int_equal(enc_loop_pending(loop), 0);
+    assert_int_equal(enc_loop_operations(loop), 0);
     enc_loop_free(loop);
 }
 
@@ -120,7 +120,7 @@ static void stops_others_from_a_callback(void **state) {
         enc_loop_turn(loop, true);
     assert_int_equal(first.fired, 1);
     assert_int_equal(second.fired, 0);
-    assert_int_equal(enc_loop_pending(loop), 0);
+    assert_int_equal(enc_loop_operations(loop), 0);
     enc_loop_free(loop);
 }
 
@@ -130,7 +130,7 @@ static void restart_moves_and_never_stops(void **state) {
     struct alarm alarm = {.timer.fire = on_alarm, .loop = loop};
     enc_timer_start(loop, &alarm.timer, enc_deadline_in(ENC_NS_PER_S * 1000));
     enc_timer_start(loop, &alarm.timer, enc_deadline_in(ENC_NS_PER_MS));
-    assert_int_equal(enc_loop_pending(loop), 1);
+    assert_int_equal(enc_loop_operations(loop), 1);
     while (!alarm.fired)
         enc_loop_turn(loop, true);
     enc_timer_start(loop, &alarm.timer, 0);
@@ -138,7 +138,7 @@ static void restart_moves_and_never_stops(void **state) {
     enc_timer_stop(loop, &alarm.timer);
     enc_loop_turn(loop, false);
     assert_int_equal(alarm.fired, 1);
-    assert_int_equal(enc_loop_pending(loop), 0);
+    assert_int_equal(enc_loop_operations(loop), 0);
     enc_loop_free(loop);
 }
 
@@ -157,8 +157,8 @@ static void a_hundred_thousand(void **state) {
     }
     for (int i = 0; i < COUNT; i += 2)
         enc_timer_stop(loop, &alarms[i].timer);
-    assert_int_equal(enc_loop_pending(loop), COUNT / 2);
-    while (enc_loop_pending(loop))
+    assert_int_equal(enc_loop_operations(loop), COUNT / 2);
+    while (enc_loop_operations(loop))
         enc_loop_turn(loop, true);
     assert_int_equal(count, COUNT / 2);
     for (int i = 0; i < COUNT; i++)

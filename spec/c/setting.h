@@ -20,7 +20,7 @@ static inline void open_setting(struct setting *at, bool tcp, void (*serve)(stru
 }
 
 static inline void close_setting(struct setting *at) {
-    assert_int_equal(enc_loop_pending(at->loop), 0);
+    assert_int_equal(enc_loop_operations(at->loop), 0);
     enc_loop_free(at->loop);
     server_stop(&at->server);
     enc_endpoint_free(&at->endpoint);

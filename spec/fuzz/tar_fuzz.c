@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     enc_sandbox_destroy(sandbox, NULL);
     while (!box.gone)
         enc_loop_turn(loop, true);
-    check(enc_loop_pending(loop) == 0);
+    check(enc_loop_operations(loop) == 0);
     enc_config_unref(config);
     enc_driver_fake.close(host);
     enc_loop_free(loop);

@@ -117,7 +117,7 @@ void enc_loop_drop_idle(struct enc_loop *loop) {
     enc_multi_init(&loop->multi, loop); /* failing, it refuses requests: no memory */
 }
 
-size_t enc_loop_pending(const struct enc_loop *loop) {
+size_t enc_loop_operations(const struct enc_loop *loop) {
     /* The shared multi's timer may be libcurl's own housekeeping. */
     return loop->timers - (loop->multi.timer.slot != 0) + loop->operations;
 }

@@ -44,7 +44,7 @@ void enc_loop_drop_idle(struct enc_loop *loop);
 
 /* Operations (timers, requests, streams) that are pending: what a test for leaks
  * looks at. */
-size_t enc_loop_pending(const struct enc_loop *loop);
+size_t enc_loop_operations(const struct enc_loop *loop);
 
 /* A one-shot timer, embedded in its owner; zero-initialise it. Its memory may go
  * as soon as it has fired or was stopped. */

@@ -150,7 +150,7 @@ static void close_engine(struct l_core *core) {
         enc_engine_free(core->engine, core->close_by);
     } else {
         while ((!enc_list_empty(&core->pools) || !enc_list_empty(&core->latches)) &&
-               enc_deadline_left(core->close_by) && enc_loop_pending(l_loop(core)))
+               enc_deadline_left(core->close_by) && enc_loop_operations(l_loop(core)))
             enc_loop_turn(l_loop(core), true);
         enc_timer_stop(l_loop(core), &core->close_timer);
     }

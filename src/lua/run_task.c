@@ -129,7 +129,7 @@ static int pending(lua_State *L) {
     lua_createtable(L, 0, 2);
     lua_pushinteger(L, tasks);
     lua_setfield(L, -2, "tasks");
-    lua_pushinteger(L, core->engine ? (lua_Integer)enc_loop_pending(l_loop(core)) : 0);
+    lua_pushinteger(L, core->engine ? (lua_Integer)enc_loop_operations(l_loop(core)) : 0);
     lua_setfield(L, -2, "operations");
     return 1;
 }

@@ -103,7 +103,7 @@ static void run_ready(lua_State *L, struct l_core *core, const struct l_wait *wa
 static bool nothing_pending(struct l_core *core) {
     struct enc_loop *loop = l_loop(core);
     /* A host program's loop may have handles of the program, which may call back here. */
-    return enc_loop_pending(loop) == 0 && enc_list_empty(&core->calls) &&
+    return enc_loop_operations(loop) == 0 && enc_list_empty(&core->calls) &&
            (core->own_engine || !uv_loop_alive(enc_loop_uv(loop)));
 }
 
