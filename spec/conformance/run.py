@@ -141,7 +141,7 @@ class Comparison:
         self.verbose = verbose
         self.base = tempfile.mkdtemp(prefix="enclave-conformance-")
         os.chmod(self.base, 0o755)
-        self.work = os.path.join(self.base, "work")
+        self.work = os.path.join(self.base, "place")
         self.warm = harness.Warm(entry, **{"python" if self.is_python else "shell": program})
         self.failed = []
         self.cold_only = 0

@@ -1,3 +1,3 @@
 import sys, os
 print(sys.argv, sys.path[0], __file__)
-#: script ../work/main.py
+#: script ../place/main.py
