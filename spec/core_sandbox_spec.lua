@@ -110,6 +110,14 @@ core_support.under_each_collector("core", function()
       assert.equal("invalid", select(2, sandbox:get_file("a/b", { max_size = 1 })).code)
       assert.equal("invalid", select(2, sandbox:put_archive("no tar")).code)
       assert.is_nil((sandbox:put_dir("/no such folder")))
+      assert.is_nil((core.archive_folder("/no such folder")))
+      assert(sandbox:put_files { ["c/one"] = "1\0", two = "" })
+      assert.equal("1\0", (assert(sandbox:get_file("c/one"))))
+      assert.equal("", (assert(sandbox:get_file("two"))))
+      assert.equal("invalid", select(2, sandbox:put_files { ["../up"] = "x" }).code)
+      misuse("files nil table", sandbox.put_files, sandbox)
+      misuse("files 5 string", sandbox.put_files, sandbox, { a = 5 })
+      misuse("files string", sandbox.put_files, sandbox, { "a" })
       misuse("path nil string", sandbox.put_file, sandbox)
       misuse("bytes 5 string", sandbox.put_file, sandbox, "a", 5)
       misuse("mod", sandbox.put_file, sandbox, "a", "", { mod = 1 })
@@ -168,7 +176,7 @@ core_support.under_each_collector("core", function()
       assert.is_true(sandbox:close())
       for _, call in ipairs { { "exec", { argv = { "true" } } }, { "start", { argv = { "x" } } },
                               { "get_file", "a" }, { "put_file", "a", "" }, { "reset" },
-                              { "describe" }, { "put_archive", "" }, { "put_dir", "/tmp" } } do
+                              { "describe" }, { "put_archive", "" }, { "put_files", {} }, { "put_dir", "/tmp" } } do
         local ok, err = sandbox[call[1]](sandbox, table.unpack(call, 2))
         assert.same({ call[1], nil, "closed" }, { call[1], ok, err.code })
       end

@@ -68,6 +68,9 @@ describe("an engine that", function()
 
   it("is killed and started again does not cost a caller more than its time", function()
     engine("kill")
+    support.eventually(function()
+      return manager:get_stats().idle == 0
+    end, "the pool has noticed")
     for _, timeout in ipairs{ 0, 0.5, 1 } do
       local started = enclave.now()
       local result, err = call(timeout)

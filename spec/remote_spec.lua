@@ -124,28 +124,3 @@ describe("a remote manager", function()
     assert.equal(0, #requests)
   end)
 end)
-
-describe("tar", function()
-  local support = require "spec.support"
-  local tar = require "enclave.tar"
-
-  it("is what tar reads", function()
-    local folder = support.folder()
-    finally(function()
-      folder:remove()
-    end)
-    local long = ("n"):rep(120)
-    os.execute(("mkdir -p '%s/sub'"):format(folder.path))
-    folder:write("sub/a.txt", "alpha")
-    folder:write("empty", "")
-    folder:write(long, ("x"):rep(1000))
-    local archive = folder:write("../" .. folder.path:match("[^/]*$") .. ".tar",
-      assert(tar.pack(folder.path)))
-    local pipe = io.popen(("tar tf '%s' | sort; tar xOf '%s' sub/a.txt"):format(archive, archive))
-    local output = pipe:read("a")
-    pipe:close()
-    os.remove(archive)
-    assert.equal(("empty\n%s\nsub/\nsub/a.txt\nalpha"):format(long), output)
-    assert.is_nil((tar.pack("/nowhere/at/all")))
-  end)
-end)

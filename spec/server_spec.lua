@@ -265,9 +265,12 @@ describe("a guarded HTTP server", function()
     local id = assert(manager:create_sandbox("docker", { image = support.image }))
     assert(manager:put_file(id, "a.txt", "alpha"))
     assert.equal("alpha", manager:get_file(id, "a.txt"))
-    assert(manager:put_dir(id, "spec/c", "sources"))
-    assert.matches("server.h", assert(manager:execute_tool(id, "shell_executor",
-      { command = "ls sources" })).output)
+    local made = server.folder.path .. "/made"
+    os.execute(("mkdir '%s' && cd '%s' && echo 'echo ran' >run && chmod 755 run && ln -s run link")
+      :format(made, made))
+    assert(manager:put_dir(id, made, "copied"))
+    assert.equal("ran\n", assert(manager:execute_tool(id, "shell_executor",
+      { command = "test -L copied/link && copied/link" })).output)
     local large = server.folder.path .. "/large"
     os.execute("head -c 100000000 /dev/urandom >" .. large)
     local files = ("%s/sandbox/%s/files?path=large"):format(server.url, id)

@@ -1,5 +1,6 @@
 -- The built-in tools on a real Docker Engine, on both channels.
 local base64 = require "enclave.base64"
+local core = require "enclave.core"
 local enclave = require "enclave"
 local support = require "spec.support"
 
@@ -177,7 +178,7 @@ print("two", file=sys.stderr, flush=True)]] }) do
       folder:write("a.txt", "alpha")
       assert(sandbox:put_dir(folder.path, "copied"))
       assert.equal("alpha", assert(sandbox:get_file("copied/a.txt")))
-      assert(sandbox:put_archive(assert(require("enclave.tar").pack(folder.path)), "from_tar"))
+      assert(sandbox:put_archive(assert(core.archive_folder(folder.path)), "from_tar"))
       assert.equal("alpha", assert(sandbox:get_file("from_tar/a.txt")))
     end)
   end)

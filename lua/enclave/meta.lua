@@ -217,6 +217,11 @@ function Sandbox:put_file(path, bytes, options) end
 ---@return string|nil bytes
 ---@return enclave.Error? err
 function Sandbox:get_file(path, options) end
+---Many at once, into the work folder.
+---@param files table<string, string> bytes by name; folders are made as they are needed
+---@return true|nil
+---@return enclave.Error? err
+function Sandbox:put_files(files) end
 ---@param tar string plain or gzip
 ---@param folder? string
 ---@return true|nil
@@ -372,6 +377,12 @@ function core.base64_decode(text) end
 ---@return { name: string, type: "file"|"directory"|"link"|"other" }[]|nil # sorted by name
 ---@return enclave.Error? err
 function core.scandir(path) end
+
+---A folder of this machine as a tar: files, folders, symbolic links as such.
+---@param host_folder string
+---@return string|nil tar
+---@return enclave.Error? err
+function core.archive_folder(host_folder) end
 
 ---The text of a Lua file that the program carries ("bundle:/enclave/init.lua").
 ---@param path string

@@ -1,4 +1,5 @@
 -- The manager of a server: the same methods as a local one, over HTTP.
+local core = require "enclave.core"
 local errors = require "enclave.errors"
 local http_client = require "enclave.http.client"
 local json = require "enclave.json"
@@ -223,7 +224,7 @@ end
 ---@return enclave.Error? err
 function Remote:put_dir(id, host_folder, folder)
   errors.check("put_dir", "host_folder", host_folder, "string")
-  local tar, err = require("enclave.tar").pack(host_folder)
+  local tar, err = core.archive_folder(host_folder)
   if not tar then
     return nil, err
   end

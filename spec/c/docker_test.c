@@ -245,9 +245,11 @@ static void containers(void **state) {
     FINE(&asked);
     enc_stream_write(stream, "input\n", 6);
     enc_stream_end(stream);
-    while (!talk.out.data || !strstr(talk.out.data, "end"))
+    /* The two streams reach the engine by pipes of their own: their order is not promised. */
+    while (!talk.out.data || !strstr(talk.out.data, "end") || !strstr(talk.out.data, "input"))
         enc_loop_turn(loop, true);
-    assert_string_equal(talk.out.data, "1:hi\n1:input\n2:end\n");
+    if (strcmp(talk.out.data, "1:hi\n2:end\n1:input\n") != 0)
+        assert_string_equal(talk.out.data, "1:hi\n1:input\n2:end\n");
 
     CALL(&asked, container_list, label, true);
     FINE(&asked);

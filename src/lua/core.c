@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "lua_pool.h"
 
 static const char core_key = 0; /* its address is the key in the registry */
 
@@ -116,6 +117,7 @@ int luaopen_enclave_core(lua_State *L) {
                                              l_pool_functions,
                                              l_sandbox_functions,
                                              l_fs_functions,
+                                             l_file_functions,
                                              l_http_functions,
                                              l_httpd_functions,
                                              l_signal_functions,

@@ -1,5 +1,5 @@
-/* Files into and out of a sandbox. Stack: sandbox, path (or tar, or host folder), bytes (or
- * folder) …, the operation last. */
+/* Files into and out of a sandbox. Stack: sandbox, path (or files, tar, host folder), bytes
+ * (or folder) …, the operation last. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,7 +197,59 @@ static int put_dir(lua_State *L) {
     return unpack(L, self, sandbox, self->bytes.data, self->bytes.len, folder);
 }
 
+/* The files of a table, bytes by name, which keeps them alive. */
+static struct enc_tar_file *files_of(lua_State *L, int table, const char *op, size_t *count) {
+    size_t room = 0, len;
+    l_check_type(L, table, LUA_TTABLE, op, "files");
+    luaL_checkstack(L, 4, op);
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
+        room++;
+    struct enc_tar_file *files = lua_newuserdatauv(L, (room + 1) * sizeof *files, 0);
+    *count = 0;
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        struct enc_tar_file *file = &files[(*count)++];
+        file->name = l_check_string(L, -2, op, "files: a name");
+        file->bytes = l_check_bytes(L, -1, op, "files: a value", &len);
+        file->len = len;
+    }
+    return files;
+}
+
+/* Many files in one go: { name = bytes } into the work folder. */
+static int put_files(lua_State *L) {
+    static const char op[] = "sandbox.put_files";
+    struct enclave_error err;
+    size_t count;
+    lua_settop(L, 2);
+    struct l_sandbox *sandbox = l_sandbox_open(L, op, &err);
+    struct enc_tar_file *files = files_of(L, 2, op, &count);
+    if (!sandbox)
+        return l_fail(L, &err);
+    int refused = l_refuse_cancelled(L, l_core(L), op);
+    if (refused)
+        return refused;
+    struct transfer *self = transfer_new(L, op);
+    if (enc_archive_files(files, count, &self->bytes, &err))
+        return l_fail(L, &err);
+    return unpack(L, self, sandbox, self->bytes.data, self->bytes.len, NULL);
+}
+
+/* core.archive_folder(host_folder): a tar, as put_archive takes it. */
+static int archive_folder(lua_State *L) {
+    static const char op[] = "archive_folder";
+    struct enclave_error err;
+    const char *folder = l_check_string(L, 1, op, "host_folder");
+    struct transfer *self = transfer_new(L, op); /* its collection frees the bytes */
+    if (enc_archive_folder(folder, &self->bytes, &err))
+        return l_fail(L, &err);
+    lua_pushlstring(L, self->bytes.data, self->bytes.len);
+    drop(&self->wait);
+    return 1;
+}
+
+const luaL_Reg l_file_functions[] = {{"archive_folder", archive_folder}, {NULL, NULL}};
 const luaL_Reg l_file_methods[] = {{"put_file", put_file},
+                                   {"put_files", put_files},
                                    {"get_file", get_file},
                                    {"put_archive", put_archive},
                                    {"put_dir", put_dir},

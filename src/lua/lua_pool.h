@@ -66,7 +66,7 @@ void l_sandboxes_close(struct l_core *core);
 /* The usable sandbox behind the userdata at 1, or NULL with err. */
 struct l_sandbox *l_sandbox_open(lua_State *L, const char *op, struct enclave_error *err);
 
-extern const luaL_Reg l_file_methods[], l_exec_methods[];
+extern const luaL_Reg l_file_functions[], l_file_methods[], l_exec_methods[];
 
 /* ---- progress.c: a callback that is called while something is waited for ------------- */
 

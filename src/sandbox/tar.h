@@ -1,4 +1,4 @@
-/* tar.h - many files at once: a tar into a sandbox, a host folder into a tar. The
+/* tar.h - many files at once: a tar into a sandbox, files or a host folder into a tar. The
  * archive is read here, by libarchive; inside, each entry is put with the rights of
  * the sandbox's user, so nothing in it can reach further than that user. */
 #ifndef ENC_TAR_H
@@ -24,5 +24,17 @@ void enc_unpack_cancel(struct enc_unpack *unpack);
 /* The content of a host folder as a tar (files, folders, symbolic links as such; modes
  * kept, owners not). Blocks on the host's disk. */
 int enc_archive_folder(const char *folder, struct enc_buf *tar, struct enclave_error *err);
+
+struct enc_tar_file {
+    const char *name;
+    const void *bytes;
+    size_t len;
+};
+
+/* Files of memory as a tar, readable by all; folders in their names need no entry. */
+int enc_archive_files(const struct enc_tar_file *files,
+                      size_t count,
+                      struct enc_buf *tar,
+                      struct enclave_error *err);
 
 #endif

@@ -3,7 +3,6 @@ local base64 = require "enclave.base64"
 local errors = require "enclave.errors"
 local glob = require "enclave.files.glob"
 local names = require "enclave.files.names"
-local tar = require "enclave.tar"
 local walk = require "enclave.files.walk"
 
 local transfer = {}
@@ -85,7 +84,7 @@ function transfer.send(sandbox, files)
   elseif not next(files, name) then
     return sandbox:put_file(name, bytes)
   end
-  return sandbox:put_archive(tar.of(files))
+  return sandbox:put_files(files)
 end
 
 ---Bytes as JSON can carry them.

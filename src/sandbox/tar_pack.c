@@ -13,7 +13,7 @@
 
 #define MOST_BYTES (512ull << 20)
 
-static const char op[] = "sandbox.put_dir";
+static const char op[] = "archive";
 
 static la_ssize_t on_bytes(struct archive *archive, void *data, const void *bytes, size_t len) {
     struct enc_buf *tar = data;
@@ -113,43 +113,94 @@ static int add_all(struct archive *disk,
     }
 }
 
-int enc_archive_folder(const char *folder, struct enc_buf *tar, struct enclave_error *err) {
-    struct stat about;
-    ENC_AUTO_FREE char *root = realpath(folder, NULL);
-    if (!root || stat(root, &about) < 0)
-        return failed(folder, strerror(errno), err);
-    if (!S_ISDIR(about.st_mode)) {
-        errno = 0;
-        return failed(folder, "not a folder", err);
-    }
-    struct archive *disk = archive_read_disk_new(), *out = archive_write_new();
+/* A tar whose entries add writes. */
+static int pack(int (*add)(struct archive *out,
+                           struct archive_entry *entry,
+                           const void *what,
+                           struct enclave_error *err),
+                const void *what,
+                struct enc_buf *tar,
+                struct enclave_error *err) {
+    struct archive *out = archive_write_new();
     struct archive_entry *entry = archive_entry_new();
     struct enc_buf made = {0};
     int result = -1;
-    if (!disk || !out || !entry) {
+    if (!out || !entry) {
         enc_fail_nomem(err, op);
         goto end;
     }
-    archive_read_disk_set_symlink_physical(disk);
-    archive_read_disk_set_behavior(
-        disk, ARCHIVE_READDISK_NO_ACL | ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_FFLAGS);
     archive_write_set_format_pax_restricted(out);
     archive_write_set_bytes_in_last_block(out, 1);
-    errno = 0;
     if (archive_write_open(out, &made, NULL, on_bytes, NULL) != ARCHIVE_OK)
-        failed(folder, archive_error_string(out), err);
-    else if (add_all(disk, out, entry, root, err) == 0)
+        failed("tar", archive_error_string(out), err);
+    else if (add(out, entry, what, err) == 0)
         result = archive_write_close(out) == ARCHIVE_OK
                      ? 0
-                     : failed(folder, archive_error_string(out), err);
+                     : failed("tar", archive_error_string(out), err);
     if (result == 0) {
         enc_buf_free(tar);
         *tar = enc_buf_steal(&made);
     }
 end:
     archive_entry_free(entry);
-    archive_read_free(disk);
     archive_write_free(out);
     enc_buf_free(&made);
     return result;
+}
+
+static int add_folder(struct archive *out,
+                      struct archive_entry *entry,
+                      const void *root,
+                      struct enclave_error *err) {
+    struct archive *disk = archive_read_disk_new();
+    if (!disk)
+        return enc_fail_nomem(err, op);
+    archive_read_disk_set_symlink_physical(disk);
+    archive_read_disk_set_behavior(
+        disk, ARCHIVE_READDISK_NO_ACL | ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_FFLAGS);
+    int result = add_all(disk, out, entry, root, err);
+    archive_read_free(disk);
+    return result;
+}
+
+int enc_archive_folder(const char *folder, struct enc_buf *tar, struct enclave_error *err) {
+    struct stat about;
+    ENC_AUTO_FREE char *root = realpath(folder, NULL);
+    if (!root || stat(root, &about) < 0)
+        return failed(folder, strerror(errno), err);
+    errno = 0;
+    return S_ISDIR(about.st_mode) ? pack(add_folder, root, tar, err)
+                                  : failed(folder, "not a folder", err);
+}
+
+struct files {
+    const struct enc_tar_file *list;
+    size_t count;
+};
+
+static int add_files(struct archive *out,
+                     struct archive_entry *entry,
+                     const void *what,
+                     struct enclave_error *err) {
+    const struct files *files = what;
+    for (size_t i = 0; i < files->count; i++) {
+        const struct enc_tar_file *file = &files->list[i];
+        archive_entry_clear(entry);
+        archive_entry_copy_pathname(entry, file->name);
+        archive_entry_set_filetype(entry, AE_IFREG);
+        archive_entry_set_perm(entry, 0644);
+        archive_entry_set_size(entry, (la_int64_t)file->len);
+        if (archive_write_header(out, entry) < ARCHIVE_WARN ||
+            archive_write_data(out, file->bytes, file->len) < 0)
+            return failed(file->name, archive_error_string(out), err);
+    }
+    return 0;
+}
+
+int enc_archive_files(const struct enc_tar_file *list,
+                      size_t count,
+                      struct enc_buf *tar,
+                      struct enclave_error *err) {
+    errno = 0;
+    return pack(add_files, &(struct files){list, count}, tar, err);
 }
