@@ -132,7 +132,7 @@ describe("a language's data file", function()
     end, "the new version")
     folder:write("mine.lua", "return {")
     support.eventually(function()
-      return #languages.set({ folder.path }).problems == 1
+      return #languages.set({ folder.path }).files.problems == 1
     end, "the problem")
     assert.equal("changed.x", assert(languages.set({ folder.path }):find("x")).file)
   end)

@@ -123,6 +123,7 @@ end
 
 ---Closes all connections; the manager stays. Idempotent.
 function Server:close()
+  self.routes:close()
   self.http:close()
 end
 

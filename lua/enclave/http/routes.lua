@@ -1,9 +1,7 @@
 -- The table of routes: loaded from files, each a group, and found by method and path. Of two
--- with one method and path the later holds. Files of the user are followed: a changed one is
--- loaded again, and one that breaks keeps its old routes.
-local core = require "enclave.core"
+-- with one method and path the later holds. The files are followed.
 local errors = require "enclave.errors"
-local loader = require "enclave.plugins.loader"
+local plugin_files = require "enclave.plugins.files"
 local search_path = require "enclave.plugins.search_path"
 
 ---@class enclave.RouteInfo what a route is good for, as /openapi.json tells it
@@ -36,55 +34,12 @@ local function split(path)
   return parts
 end
 
--- The routes of one file, or nil and what is wrong.
-local function read(path)
-  local list, problems = loader.load(path, "route")
-  if not list then
-    local lines = {}
-    for i, problem in ipairs(problems) do
-      lines[i] = loader.text(path, problem)
-    end
-    return nil, table.concat(lines, "; ")
-  end
-  for _, route in ipairs(list) do
-    route.parts = split(route.pattern)
-  end
-  return list
-end
-
--- Brings the files up to date; gives the problems.
-local function scan(self)
-  local found, problems = search_path.files(self.entries)
-  local files, changed = {}, #found ~= #self.files
-  for i, file in ipairs(found) do
-    local old = self.by_path[file.path]
-    file.list = old and old.list
-    if not old or old.stamp ~= file.stamp then
-      local list, problem = read(file.path)
-      problems[#problems + 1] = problem and problem .. (old and old.list and "; the old ones stay"
-        or "")
-      if list and old then
-        core.log("info", "routes: loaded again from " .. file.path)
-      end
-      file.list, changed = list or file.list, true
-    end
-    files[i] = file
-  end
-  self.files, self.by_path = files, {}
-  for _, file in ipairs(files) do
-    self.by_path[file.path] = file
-  end
-  if changed then
-    self:index()
-  end
-  return problems
-end
-
 -- By path for those without placeholders, by number of parts for the others.
-function Routes:index()
+local function index(self, list)
   self.literal, self.patterns = {}, {}
-  for _, file in ipairs(self.files) do
-    for _, route in ipairs(file.list or {}) do
+  for _, file in ipairs(list) do
+    for _, route in ipairs(file.record or {}) do
+      route.parts = split(route.pattern)
       if route.pattern:find("{", 1, true) then
         local count = #route.parts
         self.patterns[count] = self.patterns[count] or {}
@@ -109,38 +64,28 @@ function routes.load(paths)
   for _, path in ipairs(paths or {}) do
     entries[#entries + 1] = { kind = "route", path = path }
   end
-  local self = setmetatable({ entries = entries, files = {}, by_path = {}, said = {},
-    checked = core.now() }, Routes)
-  local problems = scan(self)
-  if #problems > 0 then
-    return nil, errors.new("invalid", table.concat(problems, "; "), "routes.load")
+  local self = setmetatable({}, Routes)
+  self.files = plugin_files.new(entries, nil, function(list)
+    index(self, list)
+  end)
+  if #self.files.problems > 0 then
+    self:close()
+    return nil, errors.new("invalid", table.concat(self.files.problems, "; "), "routes.load")
   end
   return self
 end
 
--- Looks for changes, once a second, when there are files of the user.
-local function refresh(self)
-  local now = core.now()
-  if #self.entries == 1 or now - self.checked < 1 then
-    return
-  end
-  self.checked = now
-  local said = {}
-  for _, problem in ipairs(scan(self)) do
-    said[problem] = true
-    if not self.said[problem] then
-      core.log("error", problem)
-    end
-  end
-  self.said = said
+---Their files are followed no more. Idempotent.
+function Routes:close()
+  self.files:close()
 end
 
 ---@return enclave.Route[] # by path and method; of two for one path and method the one that holds
 function Routes:list()
-  refresh(self)
+  self.files:check()
   local list, seen = {}, {}
-  for i = #self.files, 1, -1 do
-    for _, route in ipairs(self.files[i].list or {}) do
+  for i = #self.files.list, 1, -1 do
+    for _, route in ipairs(self.files.list[i].record or {}) do
       local key = route.pattern .. " " .. route.method
       if not seen[key] then
         seen[key] = true
@@ -177,7 +122,7 @@ end
 ---@return table<string, string>|string|nil values of the path; the allowed methods when only
 ---the method is wrong; nil when there is no such path
 function Routes:find(method, parts)
-  refresh(self)
+  self.files:check()
   local count = #parts
   if count > 1 and parts[count] == "" then
     parts[count], count = nil, count - 1

@@ -1,10 +1,11 @@
 -- The languages that multi_code_executor knows: one data file each in lua/enclave/languages/,
 -- in languages/ of each folder of $ENCLAVE_PATH, and where a manager's option `languages`
--- says. Of two with one name the later holds. Files that change are read again; one that
--- breaks keeps its old version, and one that never was right is told when it is asked for.
+-- says. Of two with one name the later holds. The files are followed; one that is not right is
+-- told of in the log, and when a language is asked for that is not there.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
 local loader = require "enclave.plugins.loader"
+local plugin_files = require "enclave.plugins.files"
 local search_path = require "enclave.plugins.search_path"
 local suggest = require "enclave.suggest"
 
@@ -13,13 +14,10 @@ local languages = {}
 local interval = 1 -- seconds between looks at the files
 
 ---@class enclave.Languages
----@field folders string[]
----@field files table<string, { stamp: string, language?: enclave.Language, problem?: string }>
+---@field files enclave.Files
 ---@field by_name table<string, enclave.Language> names and aliases, in lower case
 ---@field sorted enclave.Language[]
 ---@field programs string[] that they need
----@field problems string[]
----@field checked number
 local Languages = {}
 Languages.__index = Languages
 
@@ -29,31 +27,6 @@ Languages.__index = Languages
 function languages.load(path)
   local language, problems = loader.load(path, "language")
   return language, not language and loader.text(path, problems[1]) or nil
-end
-
-local function data_files(folders)
-  local paths = {}
-  for _, folder in ipairs(folders) do
-    for _, item in ipairs(core.scandir(folder) or {}) do
-      if item.name:find("^[^.].*%.lua$") and item.type ~= "directory" then
-        paths[#paths + 1] = folder .. "/" .. item.name
-      end
-    end
-  end
-  return paths
-end
-
-local function read_file(path, old)
-  local facts, err = core.stat(path)
-  local stamp = facts and ("%s %s"):format(facts.size, facts.mtime) or tostring(err)
-  if old and old.stamp == stamp then
-    return old
-  end
-  local language, problem = languages.load(path)
-  if problem then
-    core.log("error", "language: " .. problem)
-  end
-  return { stamp = stamp, language = language or old and old.language, problem = problem }
 end
 
 local function sorted(by_name)
@@ -86,40 +59,36 @@ local function programs_of(list)
   return programs
 end
 
-local function index(self, order)
-  local by_name, problems = {}, {}
-  for _, path in ipairs(order) do
-    local file = self.files[path]
-    local language = file.language
-    for _, alias in ipairs(language and language.aliases or {}) do
-      by_name[alias:lower()] = language
+local function index(self, list)
+  local by_name = {}
+  for _, file in ipairs(list) do
+    for _, alias in ipairs(file.record and file.record.aliases or {}) do
+      by_name[alias:lower()] = file.record
     end
-    problems[#problems + 1] = file.problem
   end
   -- A name counts more than any alias.
-  for _, path in ipairs(order) do
-    local language = self.files[path].language
-    if language then
-      by_name[language.name:lower()] = language
+  for _, file in ipairs(list) do
+    if file.record then
+      by_name[file.record.name:lower()] = file.record
     end
   end
-  self.by_name, self.problems = by_name, problems
+  self.by_name = by_name
   self.sorted = sorted(by_name)
   self.programs = programs_of(self.sorted)
 end
 
-local function refresh(self)
-  local now = core.now()
-  if now - self.checked < interval then
-    return
+local function new_set(folders)
+  local self, entries = setmetatable({}, Languages), {}
+  for i, folder in ipairs(folders) do
+    entries[i] = { kind = "language", path = folder, optional = true }
   end
-  self.checked = now
-  local files, order = {}, data_files(self.folders)
-  for _, path in ipairs(order) do
-    files[path] = read_file(path, self.files[path])
+  self.files = plugin_files.new(entries, interval, function(list)
+    index(self, list)
+  end)
+  for _, problem in ipairs(self.files.problems) do
+    core.log("error", "language: " .. problem)
   end
-  self.files = files
-  index(self, order)
+  return self
 end
 
 -- One set for each list of folders: the files are read once, whoever asks.
@@ -134,9 +103,8 @@ function languages.set(more)
   end
   table.move(more or {}, 1, #(more or {}), #folders + 1, folders)
   local key = table.concat(folders, "\0")
-  sets[key] = sets[key]
-    or setmetatable({ folders = folders, files = {}, checked = -math.huge }, Languages)
-  refresh(sets[key])
+  sets[key] = sets[key] or new_set(folders)
+  sets[key].files:check()
   return sets[key]
 end
 
@@ -158,10 +126,11 @@ function Languages:find(name)
     names[i] = other.name
   end
   local near = suggest.nearest(name, suggest.names(self.by_name))
-  local broken = #self.problems > 0 and "; not loaded: " .. table.concat(self.problems, "; ") or ""
+  local problems = table.concat(self.files.problems, "; ")
+  problems = problems ~= "" and "; not loaded: " .. problems or ""
   return nil, errors.new("invalid", ("parameters.language: unknown, got %s%s; known: %s%s"):format(
     errors.show(name), near and ('; did you mean "%s"?'):format(near) or "",
-    table.concat(names, ", "), broken), "multi_code_executor")
+    table.concat(names, ", "), problems), "multi_code_executor")
 end
 
 return languages

@@ -1,11 +1,9 @@
--- The tools and hooks that a manager knows: loads them along the search path, follows changes
--- of the files, keeps the old version of one that breaks. Of two with one name the later on
--- the path holds.
+-- The tools and hooks that a manager knows, out of files that are followed. Of two with one name
+-- the later on the path holds.
 local core = require "enclave.core"
 local definitions = require "enclave.plugins.definitions"
 local errors = require "enclave.errors"
-local follow = require "enclave.plugins.follow"
-local loader = require "enclave.plugins.loader"
+local plugin_files = require "enclave.plugins.files"
 local search_path = require "enclave.plugins.search_path"
 local suggest = require "enclave.suggest"
 
@@ -15,33 +13,20 @@ Registry.__index = Registry
 
 local registry = {}
 
-local function load_file(file)
-  local record, problems = loader.load(file.path, file.kind)
-  if record then
-    record.builtin = file.builtin
-    return record
-  end
-  local lines = {}
-  for i, problem in ipairs(problems) do
-    lines[i] = loader.text(file.path, problem)
-  end
-  return nil, table.concat(lines, "; ")
-end
-
 -- Tables by name and hooks by event out of the loaded files.
-local function index(self)
+local function index(self, list)
   local tools, hooks, by_event = {}, {}, {}
-  for _, path in ipairs(self.order) do
-    local file = self.files[path]
+  for _, file in ipairs(list) do
     local record, names = file.record, file.kind == "tool" and tools or hooks
     local other = record and names[record.name]
-    if other and self.overrides[path] ~= other.path then
-      self.overrides[path] = other.path
+    if other and self.overrides[file.path] ~= other.path then
+      self.overrides[file.path] = other.path
       -- To take a built-in one's place is meant; two of the user's may be a mistake.
       core.log(other.builtin and "info" or "warn", ("%s %s: %s takes the place of %s"):format(
-        file.kind, record.name, path, other.path))
+        file.kind, record.name, file.path, other.path))
     end
     if record then
+      record.builtin = file.builtin
       names[record.name] = record
     end
   end
@@ -66,87 +51,37 @@ local function index(self)
   self.tools_by_name, self.hooks_by_event = tools, by_event
 end
 
--- Brings self.files up to date. Gives the problems; a file that fails keeps its old record.
-local function scan(self)
-  local found, problems = search_path.files(self.entries)
-  local files, order, changed = {}, {}, false
-  for _, file in ipairs(found) do
-    local old = self.files[file.path]
-    if files[file.path] then
-      goto continue
-    elseif old and old.stamp == file.stamp then
-      file.record = old.record
-    else
-      local record, problem = load_file(file)
-      if problem then
-        problems[#problems + 1] = problem .. (old and old.record and "; the old one stays" or "")
-      elseif old then
-        core.log("info", ("%s %s: loaded again from %s"):format(file.kind, record.name,
-          file.path))
-      end
-      file.record, changed = record or old and old.record, true
-    end
-    files[file.path] = file
-    order[#order + 1] = file.path
-    ::continue::
-  end
-  for path, file in pairs(self.files) do
-    if not files[path] then
-      changed = true
-      core.log("info", ("%s: %s is gone"):format(file.kind, path))
-    end
-  end
-  self.files, self.order = files, order
-  if changed then
-    index(self)
-  end
-  return problems
-end
-
--- Looks for changes. Each problem is said once.
-local function look(self)
-  local said = {}
-  for _, problem in ipairs(scan(self)) do
-    said[problem] = true
-    if not self.said[problem] then
-      core.log("error", problem)
-    end
-  end
-  self.said = said
-end
-
 ---@param options? { tools?: string[], hooks?: string[], languages?: string[], interval?: number,
 --- secrets?: table }
 ---@return enclave.Registry|nil
 ---@return enclave.Error? err names every file that is not right
 function registry.new(options)
   options = options or {}
-  local self = setmetatable({
-    files = {}, order = {}, overrides = {}, said = {}, secrets = options.secrets or {},
-    languages = options.languages or {}, kept = {},
-    entries = search_path.entries(options.tools, options.hooks, function(line)
-      core.log("warn", line)
-    end),
-  }, Registry)
-  self.follower = follow.new(self.entries, options.interval, look, self)
-  local problems = scan(self)
-  if #problems > 0 then
+  local self = setmetatable({ overrides = {}, secrets = options.secrets or {},
+    languages = options.languages or {}, kept = {} }, Registry)
+  local entries = search_path.entries(options.tools, options.hooks, function(line)
+    core.log("warn", line)
+  end)
+  self.files = plugin_files.new(entries, options.interval, function(list)
+    index(self, list)
+  end)
+  if #self.files.problems > 0 then
     self:close()
-    return nil, errors.new("invalid", table.concat(problems, "; "), "tools.load")
+    return nil, errors.new("invalid", table.concat(self.files.problems, "; "), "tools.load")
   end
   return self
 end
 
 ---Files are followed no more. Idempotent.
 function Registry:close()
-  self.follower:close()
+  self.files:close()
 end
 
 ---@param name string
 ---@return enclave.Tool|nil
 ---@return enclave.Error? err code "not_found", lists the known ones
 function Registry:tool(name)
-  self.follower:check()
+  self.files:check()
   local tool = self.tools_by_name[name]
   if tool then
     return tool
@@ -166,7 +101,7 @@ end
 
 ---@return enclave.Tool[] # by name
 function Registry:tools()
-  self.follower:check()
+  self.files:check()
   local list = {}
   for _, name in ipairs(suggest.names(self.tools_by_name)) do
     list[#list + 1] = self.tools_by_name[name]
@@ -184,7 +119,7 @@ end
 ---@param event "on_create"|"on_borrow"|"on_return"|"on_destroy"
 ---@return enclave.Hook[] # in the order in which they run
 function Registry:hooks(event)
-  self.follower:check()
+  self.files:check()
   return self.hooks_by_event[event]
 end
 

@@ -9,7 +9,7 @@ search_path.root = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*[/\\][^
   or "."
 
 ---@class enclave.PathEntry
----@field kind "tool"|"hook"|"route"
+---@field kind "tool"|"hook"|"route"|"language"
 ---@field path string a folder of .lua files, or one file
 ---@field optional? boolean it may be missing
 ---@field builtin? boolean
@@ -64,7 +64,7 @@ local function stamp_of(path)
 end
 
 ---@class enclave.PluginFile
----@field kind "tool"|"hook"|"route"
+---@field kind "tool"|"hook"|"route"|"language"
 ---@field path string
 ---@field stamp string changes when the file does
 ---@field builtin? boolean
