@@ -176,7 +176,8 @@ core_support.under_each_collector("core", function()
       assert.is_true(sandbox:close())
       for _, call in ipairs { { "exec", { argv = { "true" } } }, { "start", { argv = { "x" } } },
                               { "get_file", "a" }, { "put_file", "a", "" }, { "reset" },
-                              { "describe" }, { "put_archive", "" }, { "put_files", {} }, { "put_dir", "/tmp" } } do
+                              { "describe" }, { "put_archive", "" }, { "put_files", {} },
+                              { "put_dir", "/tmp" } } do
         local ok, err = sandbox[call[1]](sandbox, table.unpack(call, 2))
         assert.same({ call[1], nil, "closed" }, { call[1], ok, err.code })
       end
