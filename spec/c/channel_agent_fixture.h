@@ -3,7 +3,7 @@
 #ifndef ENC_CHANNEL_AGENT_FIXTURE_H
 #define ENC_CHANNEL_AGENT_FIXTURE_H
 
-#include "channel_agent.h"
+#include "channel_agent/channel_agent.h"
 #include "fixture.h"
 #include "wire.h"
 

@@ -1,5 +1,5 @@
 /* The pool when things go wrong: deaths, failing creations, cancelled callers, closing. */
-#include "fake.h"
+#include "driver_fake/fake.h"
 #include "pool_fixture.h"
 
 /* ---- callers that leave ---------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* libFuzzer: a sandbox config, in JSON, is refused with a reason or taken; what was taken,
  * written out again, is the same config. */
-#include "config.h"
+#include "config/config.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

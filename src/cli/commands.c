@@ -8,8 +8,8 @@
 #include <string.h>
 #include <uv.h>
 
-#include "agent_volume.h"
 #include "bundle.h"
+#include "channel_agent/agent_volume.h"
 #include "cli.h"
 
 bool cli_is_help(const char *word) {

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "config_read.h"
+#include "config/read.h"
 #include "pool.h"
 
 #define MOST 1000000 /* sandboxes or callers: more is a typing error */

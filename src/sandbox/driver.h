@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "log.h"
 #include "loop.h"
 

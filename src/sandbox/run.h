@@ -5,7 +5,7 @@
 #define ENC_RUN_H
 
 #include "buf.h"
-#include "config.h"
+#include "config/config.h"
 #include "list.h"
 #include "loop.h"
 

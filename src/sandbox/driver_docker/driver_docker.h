@@ -2,7 +2,7 @@
 #ifndef ENC_DRIVER_DOCKER_H
 #define ENC_DRIVER_DOCKER_H
 
-#include "channel_agent_socket.h"
+#include "channel_agent/socket.h"
 #include "docker.h"
 #include "programs.h"
 #include "sandbox.h"
@@ -82,19 +82,19 @@ void enc_box_fail_later(struct enc_box *box);
 /* Has its container created; on_created follows. */
 void enc_box_request(struct enc_box *box);
 
-/* driver_docker_fallback.c: whether it goes on by docker exec instead. */
+/* fallback.c: whether it goes on by docker exec instead. */
 bool enc_box_fall_back(struct enc_box *box, const struct enclave_error *err);
 
-/* driver_docker_body.c: the body of the create call; a new object, NULL: no memory. */
+/* body.c: the body of the create call; a new object, NULL: no memory. */
 json_t *enc_box_body(struct enc_box *box);
 
-/* driver_docker_left.c: remembers a container, by id or name; tries again to remove what is
+/* left.c: remembers a container, by id or name; tries again to remove what is
  * remembered. */
 void enc_left_add(struct enc_docker_host *host, const char *id);
 void enc_left_try(struct enc_docker_host *host);
 void enc_left_close(struct enc_docker_host *host);
 
-/* driver_docker_prepare.c */
+/* prepare.c */
 struct enc_prepare *enc_docker_prepare(struct enc_host *host,
                                        struct enc_config *config,
                                        enc_progress *progress,
@@ -103,7 +103,7 @@ struct enc_prepare *enc_docker_prepare(struct enc_host *host,
                                        struct enclave_error *err);
 void enc_docker_prepare_cancel(struct enc_prepare *prepare);
 
-/* driver_docker_volume.c: has the agent in its volume; an image is needed for the container
+/* volume.c: has the agent in its volume; an image is needed for the container
  * through which it is put there. done comes once, unless it is cancelled. */
 struct enc_agent_fill;
 struct enc_agent_fill *enc_agent_fill(struct enc_docker_host *host,
@@ -114,7 +114,7 @@ struct enc_agent_fill *enc_agent_fill(struct enc_docker_host *host,
                                       struct enclave_error *err);
 void enc_agent_fill_cancel(struct enc_agent_fill *fill);
 
-/* driver_docker_programs.c */
+/* programs.c */
 extern const struct enc_programs enc_docker_programs;
 
 #endif

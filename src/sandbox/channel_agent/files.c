@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_agent_inside.h"
+#include "inside.h"
 
 static struct enc_agent *agent_of(const struct enc_sandbox *sandbox) {
     return sandbox->channel_state;

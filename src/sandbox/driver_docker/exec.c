@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_exec.h"
+#include "channel_exec/channel_exec.h"
+#include "channel_exec/scripts.h"
 #include "driver_docker.h"
-#include "exec_scripts.h"
 
 #define MAX_SAID 4096
 

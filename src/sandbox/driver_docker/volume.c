@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent_volume.h"
+#include "channel_agent/agent_volume.h"
 #include "driver_docker.h"
 
 #define FILLER_PAUSE (20 * ENC_NS_PER_MS)

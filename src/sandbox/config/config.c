@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_read.h"
+#include "read.h"
 
 static const char *const reuse_words[] = {"reset", "fresh", "keep", NULL};
 static const char *const pull_words[] = {"missing", "always", "never", NULL};

@@ -1,4 +1,4 @@
-#include "channel_agent_socket.h"
+#include "socket.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_read.h"
+#include "read.h"
 
 /* The path of an entry: volumes["/data"]. */
 static const char *entry(char path[160],

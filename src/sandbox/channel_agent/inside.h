@@ -1,4 +1,4 @@
-/* channel_agent_inside.h - what the files of the agent channel share. Private to them. */
+/* inside.h - what the files of the agent channel share. Private to them. */
 #ifndef ENC_CHANNEL_AGENT_INSIDE_H
 #define ENC_CHANNEL_AGENT_INSIDE_H
 
@@ -53,7 +53,7 @@ void *enc_agent_begin(struct enc_wire_writer *writer,
 /* Sends and frees it. */
 void enc_agent_end(struct enc_agent *agent, struct enc_wire_writer *writer);
 
-/* channel_agent_files.c */
+/* files.c */
 /* Begins to put bytes, which are borrowed until its DONE. -1: no memory. */
 int enc_agent_put_start(struct enc_agent *agent,
                         struct enc_agent_put *put,
@@ -66,7 +66,7 @@ void enc_agent_transfer_end(struct enc_transfer *transfer);
 bool enc_agent_done(struct enc_agent *agent, const struct enc_wire_frame *frame);
 bool enc_agent_file(struct enc_agent *agent, const struct enc_wire_frame *frame);
 
-/* channel_agent_run.c */
+/* run.c */
 int enc_agent_run(struct enc_run *run, const struct enc_run_spec *spec, struct enclave_error *err);
 void enc_agent_run_input(struct enc_run *run, const void *bytes, size_t len);
 void enc_agent_run_input_end(struct enc_run *run);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_agent_inside.h"
+#include "inside.h"
 
 #define PING_EVERY (3 * ENC_NS_PER_S)
 #define PONG_LIMIT (4 * ENC_NS_PER_S)

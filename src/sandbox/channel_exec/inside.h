@@ -1,4 +1,4 @@
-/* channel_exec_inside.h - what the files of the exec channel share. Private to them. */
+/* inside.h - what the files of the exec channel share. Private to them. */
 #ifndef ENC_CHANNEL_EXEC_INSIDE_H
 #define ENC_CHANNEL_EXEC_INSIDE_H
 
@@ -63,7 +63,7 @@ void enc_script_error(const struct enc_script *script,
                       const char *path,
                       struct enclave_error *err);
 
-/* channel_exec_run.c, channel_exec_files.c: parts of the vtable. */
+/* run.c, files.c: parts of the vtable. */
 int enc_exec_run(struct enc_run *run, const struct enc_run_spec *spec, struct enclave_error *err);
 void enc_exec_run_input(struct enc_run *run, const void *bytes, size_t len);
 void enc_exec_run_input_end(struct enc_run *run);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_agent_inside.h"
+#include "inside.h"
 
 struct agent_run {
     struct enc_wire_writer request; /* the RUN frame, until it is sent; bytes NULL then */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_read.h"
+#include "read.h"
 
 #define PORT_EXPECTED "a port (1 to 65535), \"address:port\" or [address, port]"
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent_volume.h"
-#include "channel_agent_socket.h"
+#include "channel_agent/agent_volume.h"
+#include "channel_agent/socket.h"
 #include "cleanup.h"
-#include "config_read.h"
+#include "config/read.h"
 #include "driver_docker.h"
 #include "owner.h"
 

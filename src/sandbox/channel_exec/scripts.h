@@ -1,4 +1,4 @@
-/* exec_scripts.h - the shell scripts of the exec channel. POSIX sh, cat, head, mkdir, chmod, ln,
+/* scripts.h - the shell scripts of the exec channel. POSIX sh, cat, head, mkdir, chmod, ln,
  * grep, find, tr, wc. Names and values reach them as arguments, never as script text;
  * paths are written with printf's %b escapes, so that any byte can be in them. */
 #ifndef ENC_EXEC_SCRIPTS_H

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_exec_inside.h"
 #include "cleanup.h"
-#include "exec_scripts.h"
+#include "inside.h"
+#include "scripts.h"
 
 /* ---- cleaning ------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* config_read.h - one way to read a JSON value into a field and one way to say what is
+/* read.h - one way to read a JSON value into a field and one way to say what is
  * wrong with it: tables of fields for the config and for the options of a pool. */
 #ifndef ENC_CONFIG_READ_H
 #define ENC_CONFIG_READ_H
@@ -56,7 +56,7 @@ bool enc_read_whole(json_t *value, int64_t *number);
 #define ENC_READER(name)                                                                           \
     enum enc_read enc_read_##name(                                                                 \
         const struct enc_field *field, void *into, json_t *value, struct enclave_error *err)
-/* config_read.c: plain values */
+/* read.c: plain values */
 ENC_READER(bool);
 ENC_READER(number);  /* double > 0 */
 ENC_READER(seconds); /* double >= 0 */
@@ -70,7 +70,7 @@ ENC_READER(folder);  /* char *, absolute, not the root */
 ENC_READER(user);
 ENC_READER(ignored_bool);
 ENC_READER(ignored_number);
-/* config_lists.c: lists and maps */
+/* lists.c: lists and maps */
 ENC_READER(list);
 ENC_READER(command);
 ENC_READER(env);

@@ -1,5 +1,5 @@
 /* fake.h - inside the fake driver: sandboxes in memory, for tests of all that is above a
- * driver. driver_fake.c makes and removes them, fake_channel.c runs "programs" and keeps
+ * driver. driver_fake.c makes and removes them, channel.c runs "programs" and keeps
  * files in them. Nothing is executed. */
 #ifndef ENC_FAKE_H
 #define ENC_FAKE_H
@@ -63,7 +63,7 @@ int enc_fake_write(struct enc_fake_sandbox *fake,
                    size_t len);
 unsigned enc_fake_clear(struct enc_fake_sandbox *fake);
 
-/* fake_program.c: what the program prints at once, and what it does then. */
+/* program.c: what the program prints at once, and what it does then. */
 enum enc_fake_end {
     ENC_FAKE_EXIT,  /* ends with code */
     ENC_FAKE_SLEEP, /* ends after seconds */

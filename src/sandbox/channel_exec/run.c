@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_exec_inside.h"
 #include "cleanup.h"
-#include "exec_scripts.h"
+#include "inside.h"
+#include "scripts.h"
 
 #define GRACE      (200 * ENC_NS_PER_MS) /* from the leader's end to the kill of the rest */
 #define KILL_AGAIN (100 * ENC_NS_PER_MS)

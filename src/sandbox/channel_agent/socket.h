@@ -1,4 +1,4 @@
-/* channel_agent_socket.h - the near way to an agent on the same host: a unix socket in a
+/* socket.h - the near way to an agent on the same host: a unix socket in a
  * folder that only root can enter and that the driver mounts into the container. One
  * connection is taken; then socket and folder are removed, before anything else can run
  * inside. Uses libuv. */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent_volume.h"
-#include "channel_agent.h"
-#include "channel_agent_socket.h"
+#include "channel_agent/agent_volume.h"
+#include "channel_agent/channel_agent.h"
+#include "channel_agent/socket.h"
 #include "driver_docker.h"
 
 #define MAX_SAID    4096

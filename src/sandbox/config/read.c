@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_read.h"
+#include "read.h"
 
 #define SHOWN 120 /* bytes of a bad value in a message */
 
