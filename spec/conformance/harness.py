@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Stands in for the agent: starts a Python server or a waiting shell, gives it jobs, and
-runs the same programs cold. The protocol is that of src/agent/warm_job.h."""
+runs the same programs cold. The protocol is that of src/agent/warm/job.h."""
 import array
 import ctypes
 import glob

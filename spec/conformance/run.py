@@ -123,7 +123,7 @@ class Case:
         os.chown(work, USER, GROUP)
 
     def fits(self):
-        """As warm_fit.c: what else runs cold in any case."""
+        """As warm/fit.c: what else runs cold in any case."""
         return not any(k.startswith(("PYTHON", "LC_", "LANG")) for k in self.env)
 
 

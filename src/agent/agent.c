@@ -11,7 +11,7 @@
 #include "run.h"
 #include "service.h"
 #include "transfer.h"
-#include "warm.h"
+#include "warm/warm.h"
 
 #define WARM_LATE (20 * ENC_NS_PER_S) /* then the sandbox is ready without it */
 

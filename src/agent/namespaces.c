@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "entry/enter.h"
 #include "lines.h"
+#include "warm/entry/enter.h"
 
 /* Everyone who is mapped here, to themselves: the kernel takes a map as a whole, once. */
 static bool write_map(pid_t pid, const char *name) {

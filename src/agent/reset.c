@@ -12,7 +12,7 @@
 #include "ports.h"
 #include "run.h"
 #include "transfer.h"
-#include "warm.h"
+#include "warm/warm.h"
 
 #define KILL_LIMIT     (3 * ENC_NS_PER_S)   /* then it has failed */
 #define ESCALATE_AFTER (20 * ENC_NS_PER_MS) /* then everything is killed at once */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#include "warm.h"
+#include "warm/warm.h"
 
 /* From TERM to KILL; and how long what holds the streams of a program that has ended may
  * go on, before it is killed, and after. */

@@ -6,7 +6,7 @@
 
 #include "files.h"
 #include "run.h"
-#include "warm.h"
+#include "warm/warm.h"
 
 /* What to run, and the descriptors until they have an owner. */
 struct plan {

@@ -1,4 +1,4 @@
-/* warm_job.h - what the agent and a waiting process say to each other, over a socket of
+/* job.h - what the agent and a waiting process say to each other, over a socket of
  * their own that carries whole messages (SOCK_SEQPACKET). Used by the agent (warm*.c)
  * and by what runs inside the waiting process (entry.c), which has no C library:
  * plain numbers only. Both ends are built together, so it has no version. */

@@ -1,4 +1,4 @@
-/* warm_kind.h - what the warm_*.c files share: an interpreter and its waiting processes.
+/* kind.h - what the files of this folder share: an interpreter and its waiting processes.
  * Only they include it. */
 #ifndef AGENT_WARM_KIND_H
 #define AGENT_WARM_KIND_H
@@ -6,8 +6,8 @@
 #include <linux/capability.h>
 
 #include "deadline.h"
+#include "job.h"
 #include "warm.h"
-#include "warm_job.h"
 
 enum {
     WARM_KINDS_MAX = 8,
@@ -53,7 +53,7 @@ struct warm {
     char **env;     /* as in the settings */
     char *preload;  /* "json,re,…" */
     char *path;     /* PATH in env */
-    int entry_file; /* warm_files.h */
+    int entry_file; /* files.h */
     int python_file;
     int null_fd;
     int user_namespace;       /* the agent's to close; 0: none */
@@ -66,7 +66,7 @@ struct warm {
     void *owner;
 };
 
-/* warm_fit.c: whether a process of this kind is what executing spec would give. */
+/* fit.c: whether a process of this kind is what executing spec would give. */
 bool warm_fits(const struct warm_kind *kind, const struct spawn *spec);
 /* The value of a variable in an environment, or NULL. */
 const char *warm_variable(const char *const *env, const char *name);
@@ -79,17 +79,17 @@ int warm_user_fd(const struct warm *warm);
 /* A pair of connected sockets of whole messages, CLOEXEC. */
 int warm_sockets(int ends[2]);
 
-/* warm_job.c: writes spec as a job; its size, 0 when it does not fit. */
+/* job.c: writes spec as a job; its size, 0 when it does not fit. */
 size_t warm_job_write(const struct spawn *spec, const char *path, char *buffer, size_t size);
 
-/* warm_spare.c: the waiting process. */
+/* spare.c: the waiting process. */
 void warm_spare_init(struct warm_kind *kind);
 bool warm_spare_prepare(struct warm_kind *kind); /* has one or asks for one */
 void warm_spare_drop(struct warm_kind *kind);    /* kills it */
 /* As warm_spawn. */
 pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct spawn_error *error);
 
-/* warm_python.c: the server. */
+/* python.c: the server. */
 void warm_server_init(struct warm_kind *kind);
 void warm_server_start(struct warm_kind *kind);
 void warm_server_stop(struct warm_kind *kind);

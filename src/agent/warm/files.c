@@ -1,4 +1,4 @@
-#include "warm_files.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "warm_kind.h"
+#include "kind.h"
 
 int warm_user_fd(const struct warm *warm) {
     return warm->user_namespace > 0 ? warm->user_namespace : warm->null_fd;

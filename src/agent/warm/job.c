@@ -1,10 +1,10 @@
-#include "warm_job.h"
+#include "job.h"
 
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "warm_kind.h"
+#include "kind.h"
 
 /* Strings at the end of a buffer; at is NULL once one did not fit. */
 struct tail {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "warm_kind.h"
+#include "kind.h"
 
 const char *warm_variable(const char *const *env, const char *name) {
     size_t length = strlen(name);

@@ -8,7 +8,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 
-#include "../warm_job.h"
+#include "../job.h"
 #include "python.h"
 
 /* The C library's. */

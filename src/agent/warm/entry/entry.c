@@ -13,7 +13,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 
-#include "../warm_job.h"
+#include "../job.h"
 #include "enter.h"
 #include "entry.h"
 

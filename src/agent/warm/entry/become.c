@@ -5,7 +5,7 @@
 
 #include <asm/stat.h>
 
-#include "../warm_job.h"
+#include "../job.h"
 #include "python.h"
 
 enum { PATH_ROOM = 4096, SCRIPT_ROOM = WARM_MARK_SIZE - 300 };

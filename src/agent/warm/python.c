@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "warm_kind.h"
+#include "kind.h"
 
 static void server_forget(struct warm_kind *kind) {
     if (kind->control.fd >= 0) {
