@@ -8,6 +8,7 @@ void enc_httpd_request_free(struct enc_httpd_request *request) {
     enc_buf_free(&request->body);
     enc_buf_free(&request->out);
     free(request->uri);
+    free(request->method);
     free(request);
 }
 

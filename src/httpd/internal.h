@@ -46,8 +46,7 @@ struct enc_httpd_request {
     bool suspended; /* libmicrohttpd leaves it alone */
     bool streams, whole, told;
     size_t excess; /* bytes above the limit that were read and dropped */
-    char *uri;
-    const char *method;
+    char *uri, *method;
     struct enc_buf body;
     size_t counted;     /* in httpd->bodies */
     struct enc_buf out; /* of a body that streams: not sent yet */

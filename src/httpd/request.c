@@ -120,7 +120,9 @@ static bool is_framed(struct MHD_Connection *connection) {
 static enum MHD_Result begin(struct enc_httpd_request *request, const char *method) {
     const struct enc_httpd_options *options = &request->httpd->options;
     request->begun = true;
-    request->method = method;
+    /* libmicrohttpd's own goes with the connection, which the request may outlive. */
+    if (!(request->method = strdup(method)))
+        return MHD_NO;
     if (request->link)
         request->link->requests++;
     if (strlen(request->uri) > options->max_header)
