@@ -60,6 +60,19 @@ describe("a language's data file", function()
   end)
 
   local good = 'name = "x", file = "main.x", programs = { "x" }, run = { "x", "{file}" }'
+  it("is told of all its faults at once", function()
+    local path = folder:write("mine.lua",
+      'return { name = "x",\n  programs = "x",\n  rum = { "x" } }')
+    local report = require("enclave.plugins.check").file(path)
+    local lines = {}
+    for i, finding in ipairs(report.findings) do
+      lines[i] = ("%d: %s"):format(finding.line, finding.message)
+    end
+    assert.same({ "1: file: missing; expected a string",
+      '2: programs: expected a list of strings, got string "x"',
+      '3: rum: unknown field; did you mean "run"?' }, lines)
+  end)
+
   local faults = {
     ["return {"] = "mine.lua:1: ",
     ["return 5"] = "expected the file to return a table",

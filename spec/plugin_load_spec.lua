@@ -252,6 +252,53 @@ return { name = "a", api = 1, description = "d", execute = print, parameters = {
     assert.same({}, lines)
   end)
 
+  it("knows what a file was to be, also when that is mistyped", function()
+    local found, lines = report("return { name = 'a', api = 1, on_retrun = print }")
+    assert.equal("hook", found.kind)
+    assert.same({ 'e1: on_retrun: unknown field; did you mean "on_return"?' }, lines)
+    for place, kind in pairs({ tools = "tool", hooks = "hook", languages = "language",
+      routes = "route" }) do
+      os.execute(("mkdir '%s/%s'"):format(folder.path, place))
+      local path = folder:write(place .. "/x.lua", "return { name = 'a', api = 1 }")
+      assert.equal(kind, check.file(path).kind)
+    end
+  end)
+
+  it("looks at routes", function()
+    local found, lines = report([[
+return { name = "a", api = 1, routes = {
+  { "get", "/a", print },
+  { "GET", "/a/{id2}", print },
+  { "GET", "/a/x-{id}", print },
+  { "GET", "/a/{body}", print },
+  { "GET", "/a/{id}", print },
+} }]])
+    assert.equal("route", found.kind)
+    assert.same({
+      'e2: routes[1]: expected { "GET", "/path/{id}", function, { summary = … } }',
+      "e3: routes[2]: /a/{id2}: expected a placeholder to be a whole part, {name} of letters and"
+        .. ' _, got string "{id2}"',
+      "e4: routes[3]: /a/x-{id}: expected a placeholder to be a whole part, {name} of letters and"
+        .. ' _, got string "x-{id}"',
+      "e5: routes[4]: /a/{body}: the request has a body of its own; name the placeholder"
+        .. " otherwise",
+    }, lines)
+    found, lines = report('return { name = "a", api = 1, routes = { { "GET", "/{id}", print } } }')
+    assert.is_true(found.ok)
+    assert.same({}, lines)
+  end)
+
+  it("warns of names that nothing answers to", function()
+    local _, lines = report([[
+return { name = "a", api = 1, description = "d", execute = print,
+  parameters = { type = "object", additionalProperties = false },
+  warm = { "sh", "python" },
+  sandbox_types = { "dockr" } }]])
+    assert.same({ 'w3: warm: "python" is not kept running; did you mean "python3"?',
+      'w4: sandbox_type: there is no type string "dockr"; expected "docker" or'
+        .. ' "docker_notebook"; did you mean "docker"?' }, lines)
+  end)
+
   it("warns of what is worth a second look", function()
     local found, lines = report([[
 return {

@@ -13,8 +13,8 @@ local tools = {
   description = "Lists the tools: the built-in ones, those of $ENCLAVE_PATH, and of --tools.",
   options = {
     { "--tools", "PATH", "File or folder with more tools.", many = true },
-    { "--check", "FILE", "Check a tool or hook file instead: what is wrong, and what could be"
-      .. " better.", many = true },
+    { "--check", "FILE", "Check a file with a tool, hook, route or language instead: what is"
+      .. " wrong, and what could be better.", many = true },
     { "--sandbox-type", "TYPE", "Only those for this kind of sandbox.", default = "docker" },
     { "--json", nil, "As JSON, in the form that language models take." },
     { "--markdown", nil, "Their parameters and options as tables in Markdown." },

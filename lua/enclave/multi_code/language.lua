@@ -104,21 +104,27 @@ local function fault(at, message, ...)
   return { at = at, message = message:format(...) }
 end
 
-local function check_fields(given, known, prefix)
+-- Adds what is wrong with each field to problems.
+local function check_fields(given, known, prefix, problems)
   for key in pairs(given) do
     if type(key) ~= "string" then
-      return fault(prefix, "expected fields with names, got %s as one", errors.show(key))
+      table.insert(problems, fault(prefix, "expected fields with names, got %s as one",
+        errors.show(key)))
     end
   end
   for _, name in ipairs(suggest.names(given)) do
-    if not known[name] then
-      return fault(prefix .. name, "unknown field%s", suggest.hint(name, suggest.names(known)))
+    local at, wanted, got
+    if known[name] then
+      at, wanted, got = known[name](given[name], prefix .. name)
+    else
+      table.insert(problems, fault(prefix .. name, "unknown field%s",
+        suggest.hint(name, suggest.names(known))))
     end
-    local at, wanted, got = known[name](given[name], prefix .. name)
     if at then
-      return fault(at, "expected %s, got %s", wanted, errors.show(got))
+      table.insert(problems, fault(at, "expected %s, got %s", wanted, errors.show(got)))
     end
   end
+  return problems
 end
 
 -- Placeholders that every command may have; `detect` gives more.
@@ -176,7 +182,7 @@ local function variants_of(given)
       return nil, fault(("variants[%d]"):format(i), "expected a table, got %s",
         errors.show(variant))
     end
-    local problem = check_fields(variant, variant_fields, prefix)
+    local problem = check_fields(variant, variant_fields, prefix, {})[1]
     if problem then
       return nil, problem
     end
@@ -193,17 +199,18 @@ local function variants_of(given)
 end
 
 local function check(given)
+  local problems = {}
   for _, name in ipairs({ "name", "file" }) do
     if given[name] == nil then
-      return fault(name, "missing; expected a string")
+      table.insert(problems, fault(name, "missing; expected a string"))
     end
   end
-  local problem = check_fields(given, fields, "")
-  if problem then
-    return problem
-  elseif not given.name:find("^[%w_+#.-]+$") then
-    return fault("name", "expected letters, digits, _ + # . -, got %s", errors.show(given.name))
+  check_fields(given, fields, "", problems)
+  if #problems == 0 and not given.name:find("^[%w_+#.-]+$") then
+    problems[1] = fault("name", "expected letters, digits, _ + # . -, got %s",
+      errors.show(given.name))
   end
+  return problems
 end
 
 ---@param given table what the file returned
@@ -211,12 +218,12 @@ end
 ---@return enclave.Language|nil
 ---@return enclave.Problem[]? problems
 function definition.read(given, path)
-  local problem, variants = check(given), nil
-  if not problem then
-    variants, problem = variants_of(given)
+  local problems, variants = check(given), nil
+  if #problems == 0 then
+    variants, problems[1] = variants_of(given)
   end
-  if problem then
-    return nil, { problem }
+  if #problems > 0 then
+    return nil, problems
   end
   local language = {}
   for name, value in pairs(given) do

@@ -1,6 +1,8 @@
 -- What is wrong with a plugin file, everything at once and with lines, and what could be better:
 -- for `enclave-lua tools --check FILE`.
 local core = require "enclave.core"
+local driver = require "enclave.driver"
+local interpreters = require "enclave.interpreters"
 local loader = require "enclave.plugins.loader"
 local search_path = require "enclave.plugins.search_path"
 local source_map = require "enclave.plugins.source_map"
@@ -15,7 +17,7 @@ local check = {}
 
 ---@class enclave.CheckReport
 ---@field path string
----@field kind? "tool"|"hook"|"language"
+---@field kind? "tool"|"hook"|"route"|"language"
 ---@field name? string
 ---@field findings enclave.Finding[] in the order of their lines
 ---@field ok boolean no errors
@@ -55,6 +57,27 @@ local function advise_tool(tool, add)
   end
 end
 
+local kept_running = {}
+for _, interpreter in pairs(interpreters) do
+  kept_running[interpreter.warm or 0] = true
+end
+
+-- Names that nothing answers to: such a tool is slow, or never offered.
+local function advise_names(tool, add)
+  for i, name in ipairs(tool.warm) do
+    if not kept_running[name] then
+      add(("warm[%d]"):format(i), ('warm: "%s" is not kept running%s'):format(name,
+        suggest.hint(name, suggest.names(kept_running))))
+    end
+  end
+  for _, name in ipairs(suggest.names(tool.sandbox_types or {})) do
+    local _, err = driver.find(name, {}, "check")
+    if err and err.message then
+      add("sandbox_types", err.message)
+    end
+  end
+end
+
 local function advise_clash(record, kind, path, add)
   local own = core.stat(path)
   for _, file in ipairs((search_path.files(search_path.entries(nil, nil, function() end)))) do
@@ -69,7 +92,7 @@ local function advise_clash(record, kind, path, add)
 end
 
 ---@param path string
----@param kind? "tool"|"hook"|"language" default: what the file looks like
+---@param kind? "tool"|"hook"|"route"|"language" default: what the file looks like
 ---@return enclave.CheckReport
 function check.file(path, kind)
   local record, problems
@@ -85,8 +108,11 @@ function check.file(path, kind)
     end
     if kind == "tool" then
       advise_tool(record, add)
+      advise_names(record, add)
     end
-    advise_clash(record, kind, path, add)
+    if kind ~= "route" then -- those have no name of their own
+      advise_clash(record, kind, path, add)
+    end
   end
   table.sort(findings, function(a, b)
     if (a.line or 0) ~= (b.line or 0) then

@@ -189,6 +189,26 @@ end
 definitions.route_fields = { name = "string", api = "number", description = "string|nil",
   routes = "table" }
 
+-- What a request has of its own, where a placeholder's value would be lost or in the way.
+local own_fields = {}
+for name in ("method path query body headers uri reply begun more max_json begin json_object"
+  .. " number flag required result"):gmatch("%S+") do
+  own_fields[name] = true
+end
+
+-- What is wrong with the placeholders of a path.
+local function placeholder_problem(pattern)
+  for part in pattern:gmatch("[^/]+") do
+    local name = part:match("^{([%a_]+)}$")
+    if own_fields[name] then
+      return ("the request has a %s of its own; name the placeholder otherwise"):format(name)
+    elseif not name and part:find("[{}]") then
+      return ("expected a placeholder to be a whole part, {name} of letters and _, got %s"):format(
+        errors.show(part))
+    end
+  end
+end
+
 ---@param definition table
 ---@return enclave.Route[]|nil
 ---@return enclave.Problem[]? problems
@@ -204,6 +224,8 @@ function definitions.route(definition)
       or pattern:sub(1, 1) ~= "/" or type(handler) ~= "function"
       or type(info or {}) ~= "table" then
       add(("routes[%d]"):format(i), 'expected { "GET", "/path/{id}", function, { summary = … } }')
+    elseif placeholder_problem(pattern) then
+      add(("routes[%d]"):format(i), "%s: %s", pattern, placeholder_problem(pattern))
     end
     list[i] = { method = method, pattern = pattern, handler = handler, info = info or {} }
   end

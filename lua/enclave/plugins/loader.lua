@@ -74,6 +74,28 @@ local function check_globals(chunk)
   return problems
 end
 
+local kind_of_folder = { tools = "tool", hooks = "hook", routes = "route", languages = "language" }
+
+-- By what tells the kinds apart, then by the folder, then by what a mistyped field was to be.
+local function guess_kind(definition, path)
+  if definition.execute ~= nil then
+    return "tool"
+  elseif definition.routes ~= nil then
+    return "route"
+  end
+  local event = false
+  for name in pairs(definition) do
+    if definitions.hook_fields[name] == "function|nil" then
+      return "hook"
+    end
+    event = event or type(name) == "string" and name:find("^on_") ~= nil
+  end
+  if definition.run or definition.programs or definition.variants then
+    return "language"
+  end
+  return kind_of_folder[path:match("([^/]+)/+[^/]*$")] or event and "hook" or "tool"
+end
+
 local function run(chunk, path)
   local ok, definition = core.bounded(loader.budget, chunk)
   if not ok then
@@ -112,13 +134,7 @@ function loader.load(path, kind)
     end
     return nil, problems
   end
-  if not kind then
-    kind = definition.execute == nil and (definition.run or definition.variants) and "language"
-      or "tool"
-    for _, event in ipairs(definitions.events) do
-      kind = definition[event] ~= nil and definition.execute == nil and "hook" or kind
-    end
-  end
+  kind = kind or guess_kind(definition, path)
   local record, wrong = definitions[kind](definition, path)
   local line_of = wrong and source_map.of(text)
   for _, fault in ipairs(wrong or {}) do
