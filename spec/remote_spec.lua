@@ -51,6 +51,27 @@ describe("a remote manager", function()
     assert.same({ image = "x" }, json.decode(last().body))
   end)
 
+  it("has every method of the local one", function()
+    for name, method in pairs(getmetatable(assert(enclave.manager()))) do
+      local internal = name:find("^__") or name == "count" -- which is for get_stats
+      if type(method) == "function" and not internal then
+        assert.is_function(manager[name], name)
+      end
+    end
+  end)
+
+  it("closes a pool", function()
+    assert.is_true(manager:close_pool())
+    assert.equal("http://host:8000/pool", last().url)
+    assert.equal("DELETE", last().method)
+    assert.is_true(manager:close_pool("big pool"))
+    assert.equal("http://host:8000/pool?pool=big%20pool", last().url)
+    answer = { status = 404, body = '{"detail":"there is no pool","code":"not_found"}' }
+    local none, err = manager:close_pool("x")
+    assert.is_nil(none)
+    assert.equal("not_found", err.code)
+  end)
+
   it("makes, shows, uses and deletes sandboxes; those of its own when it closes", function()
     answer.body = '{"sandbox_id":"s/1"}'
     assert.equal("s/1", manager:create_sandbox("docker", { image = "x" }))

@@ -89,6 +89,29 @@ describe("the HTTP server", function()
     assert.equal(400, (server:curl("/sandboxes?status=odd")))
   end)
 
+  it("closes a pool, with what waits in it", function()
+    assert.equal(200, (server:post("/pool/initialize?pool=short&pool_size=1&sandbox_type=fake",
+      {})))
+    local manager <close> = assert(enclave.manager{ base_url = server.url })
+    local function call()
+      return manager:execute_tool_in_pool("shell_executor", { command = { "sleep", "20" } },
+        { pool = "short" })
+    end
+    local calls = enclave.spawn(enclave.gather, { call, call })
+    support.eventually(function()
+      local stats = assert(manager:get_stats()).pools.short
+      return stats.busy == 1 and stats.waiting == 1
+    end, "one runs and one waits")
+    assert.is_true(manager:close_pool("short"))
+    local _, results = calls:join()
+    for _, entry in ipairs(results) do
+      assert.is_false(entry.ok and entry.value.status == "success")
+    end
+    local none, err = manager:close_pool("short")
+    assert.is_nil(none)
+    assert.equal("not_found", err.code)
+  end)
+
   it("keeps to what the operator allows", function()
     for _, wish in ipairs({ { privileged = true }, { volumes = { ["/"] = { bind = "/x" } } },
       { network = "host" }, { cap_add = { "SYS_ADMIN" } }, { ports = { ["80/tcp"] = 80 } },

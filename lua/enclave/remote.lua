@@ -62,6 +62,10 @@ local function result_of(value, err)
   return value
 end
 
+local function done(reply, err)
+  return reply and true, err
+end
+
 ---As of the local manager; the pool is the server's, so closing this manager leaves it.
 ---@param options enclave.PoolOptions|integer|nil
 ---@param sandbox_type? string
@@ -85,6 +89,15 @@ function Remote:initialize_pool(options, sandbox_type, config)
   reply, err = request(self, op, "POST", "/pool/initialize",
     { query = query, json = options.config or {} })
   return reply and reply.sandbox_ids, err
+end
+
+---Ends a pool of the server, also one that another client filled.
+---@param name? string default "default"
+---@return true|nil
+---@return enclave.Error? err
+function Remote:close_pool(name)
+  errors.check("close_pool", "name", name, "string|nil")
+  return done(request(self, "close_pool", "DELETE", "/pool", { query = { pool = name } }))
 end
 
 ---@param tool_name string
@@ -155,10 +168,6 @@ end
 function Remote:get_sandbox_tools(id)
   return request(self, "get_sandbox_tools", "GET",
     sandbox_path("get_sandbox_tools", id, "/tools"))
-end
-
-local function done(reply, err)
-  return reply and true, err
 end
 
 function Remote:stop_sandbox(id)

@@ -1,4 +1,4 @@
--- Pools: filling one, and calling a tool in it.
+-- Pools: filling one, calling a tool in it, its end.
 local errors = require "enclave.errors"
 local events = require "enclave.http.events"
 local policy = require "enclave.http.policy"
@@ -61,6 +61,12 @@ return {
         idle_ttl = { type = "number", minimum = 0 } },
       reply = { ["application/json"] = { type = "object",
         required = { "message", "pool_size", "sandbox_ids" } } } } },
+    { "DELETE", "/pool", function(request, server)
+      local fine, err = server.manager:close_pool(request.query.pool)
+      return fine and { message = "Pool closed" }, err
+    end, { summary = "End a pool, and what waits and runs in it", fails = { 404 },
+      query = { pool = { type = "string", default = "default" } },
+      reply = { ["application/json"] = { type = "object", required = { "message" } } } } },
     { "POST", "/pool/execute", function(request, server)
       local parameters, err = request:json_object()
       if not parameters then
