@@ -75,7 +75,7 @@ describe("the README", function()
     assert.is_true(names["lua/enclave/manager.lua"])
     for name in pairs(names) do
       if name:find("NAME", 1, true) then
-        name = name:match("^(.*)/")
+        name = name:match("^(.-)/[^/]*NAME")
       end
       if name:find("^src/") or name:find("^lua/enclave/") or name:find("^spec/")
         or name:find("^examples/") or name:find("^include/") then
