@@ -54,9 +54,28 @@ describe("the command line", function()
       assert.equal(2, code, arguments)
       assert.matches(problem, err)
     end
-    local _, err, code = run("exec")
-    assert.equal(125, code)
-    assert.matches("missing argument 'code'", err)
+    for arguments, problem in pairs({ ["exec"] = "missing argument 'code'",
+      ["exec --env A x"] = "%-%-env A: expected NAME=VALUE\n$",
+      ["exec --param A x"] = "%-%-param A: expected NAME=VALUE\n$",
+      ["exec --stdin /no/such x"] = "exec: /no/such: No such file or directory\n$",
+      ["exec --sandbox-type nope x"] = 'there is no type "nope"' }) do
+      local _, err, code = run(arguments)
+      assert.equal(125, code)
+      assert.matches(problem, err)
+    end
+  end)
+
+  it("bears standard streams that are closed or full", function()
+    local shell = quote(program.path) .. " exec --tool shell_executor " .. fake
+    local function code_of(command)
+      return select(3, os.execute(("export ENCLAVE_LUA_PATH=%s; exec 2>/dev/null; timeout 60 %s")
+        :format(quote(program.lua), command)))
+    end
+    assert.equal(125, code_of(shell .. "- <&-"))
+    assert.equal(3, code_of(shell .. "'exit 3' <&- >&- 2>&-"))
+    assert.equal(125, code_of(shell .. "'echo x' >/dev/full"))
+    assert.equal(1, code_of(quote(program.path) .. " tools >/dev/full"))
+    assert.equal(1, code_of(quote(program.path) .. " tools >&-"))
   end)
 
   it("tells what is inside", function()
@@ -173,8 +192,9 @@ describe("enclave-lua pool", function()
   end)
 
   it("says which lines failed", function()
-    local out, err, code = run("pool --size 1", "print('one')\nimport os; os._exit(2)\n\nx = (")
+    local out, err, code = run("pool --size 1", "print('one')\n\nimport os; os._exit(2)\nx = (")
     assert.same({ "one\n", 1 }, { out, code })
+    assert.matches("pool: line 3: exit code 2\n", err)
     assert.matches("SyntaxError", err)
     assert.matches("1 succeeded, 2 failed", err)
   end)
@@ -275,8 +295,19 @@ describe("enclave-lua serve", function()
     folder:remove()
     assert.same({ 1, 1 }, { code, refused })
     assert.matches('unknown option "prot"; did you mean "port"', err)
-    assert.matches("none%.lua: expected a table of options", nothing)
-    assert.matches("/no/such/file%.lua", missing)
+    assert.matches("none%.lua: expected it to return a table of options, got nothing", nothing)
+    assert.matches("/no/such/file%.lua: No such file", missing)
+    for _, text in ipairs({ err, nothing, missing }) do
+      assert.not_matches("traceback", text)
+    end
+    for arguments, problem in pairs({ ["--max-memory lots"] = 'max_memory: .*got string "lots"',
+      ["--port 99999"] = "port: expected 0 to 65535, got 99999",
+      ["--api-key-file /no/such"] = "/no/such: No such file",
+      ["--routes /no/such"] = "serve: /no/such: No such file" }) do
+      _, err, code = run("serve --port 0 " .. arguments)
+      assert.equal(1, code)
+      assert.matches(problem, err)
+    end
   end)
 end)
 

@@ -4,6 +4,7 @@ local lua = assert(package.searchpath("enclave.server", package.path)):gsub("/en
 lua = lua:find("^/") and lua or os.getenv("PWD") .. "/" .. lua
 
 local program = {
+  lua = lua,
   path = os.getenv("ENCLAVE_LUA") or so:gsub("[^/]*/[^/]*/[^/]*$", "") .. "enclave-lua",
 }
 

@@ -38,6 +38,11 @@ describe("the HTTP server", function()
     assert.equal("fine\n", server:python("crowd", "ten"))
   end)
 
+  it("gives a request so much time to come, and more if it comes at some speed", function()
+    server = server_process.start("--idle-timeout 3 --request-timeout 1", config)
+    assert.equal("fine\n", server:python("crowd", "slow"))
+  end)
+
   it("listens on IPv6", function()
     server = server_process.start("--host ::1", config)
     assert.equal("fine\n", server:python("crowd", "ipv6"))

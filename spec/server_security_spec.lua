@@ -96,6 +96,29 @@ describe("a key", function()
   end)
 end)
 
+describe("a server without a key on this machine's own address", function()
+  it("is not called by a name that someone made to lead here", function()
+    local server = server_process.start("--allow-host Sandbox.internal", config)
+    finally(function()
+      server:stop()
+    end)
+    local port = server.url:match(":(%d+)$")
+    for _, host in ipairs({ "127.0.0.1:" .. port, "localhost:" .. port, "LOCALHOST", "localhost.",
+      "[::1]:" .. port, "10.1.2.3", "sandbox.internal:1" }) do
+      assert.equal(200, (server:curl("/health", ("-H 'Host: %s'"):format(host))), host)
+    end
+    for _, host in ipairs({ "evil.example:" .. port, "127.0.0.1.evil.example", "localhost.evil",
+      "[::1].evil.example", "notlocalhost", "evil.example:80:127.0.0.1", "1.2.3.4.5" }) do
+      local status, body = server:curl("/sandboxes", ("-H 'Host: %s'"):format(host))
+      assert.equal(403, status, host)
+      assert.matches("--allow-host", body.detail, 1, true)
+    end
+    local guarded = server_process.start("--api-key k", config)
+    assert.equal(200, (guarded:curl("/health", "-H 'Host: my.example' -H 'X-API-Key: k'")))
+    guarded:stop()
+  end)
+end)
+
 describe("what clients may ask for", function()
   local function ask(rules, config_given)
     return policy.config(rules, config_given)
@@ -159,7 +182,8 @@ describe("TLS", function()
       server.url .. "/pool/execute?tool_name=shell_executor&stream=1"))
     assert.matches('event: stdout\ndata: {"text":"over TLS\\n"}', pipe:read("a"), 1, true)
     pipe:close()
-    assert.is_nil(server:raw("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"):find("200 OK", 1, true))
+    local plain = server:raw("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert.is_nil(plain:find("200 OK", 1, true))
     for _ = 1, 5 do -- a client that goes ends its run here too
       assert.is_nil((server:post("/pool/execute?tool_name=shell_executor",
         { command = { "sleep", "1000" } }, "--max-time 0.2")))

@@ -170,18 +170,18 @@ describe("the HTTP server", function()
   end)
 
   it("reads pipelines, slow clients, and bodies that are cut short", function()
-    local get = "GET /health HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    local get = "GET /health HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
     local replies = server:raw(get:format(""):rep(2) .. get:format("Connection: close\r\n"))
     assert.equal(3, select(2, replies:gsub("HTTP/1.1 200", "")))
     local port = server.url:match(":(%d+)$")
     local pipe = io.popen(([[timeout 60 bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s;
-      for part in "GET /hea" "lth HT" "TP/1.1\r\n" "Host: x\r\nConnec" "tion: close\r\n\r\n"; do
-        printf "$part" >&3; sleep 0.3; done; cat <&3']]):format(port))
+      for part in "GET /hea" "lth HT" "TP/1.1\r\n" "Host: local" "host\r\n" "Connection: " \
+        "close\r\n\r\n"; do printf "$part" >&3; sleep 0.3; done; cat <&3']]):format(port))
     assert.equal(200, (server:curl("/health"))) -- meanwhile
     assert.matches("HTTP/1.1 200", pipe:read("a"))
     pipe:close()
     os.execute(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s;
-      printf "POST /pool/execute HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{" >&3']])
+      printf "POST /pool/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{" >&3']])
       :format(port))
     assert.is_nil(server:raw("nonsense\r\n\r\n"):find("200", 1, true))
     assert.equal(200, (server:curl("/health")))

@@ -18,7 +18,7 @@ function driver.find(sandbox_type, given, op)
   if not name then
     local near = suggest.nearest(sandbox_type, offered)
     return nil, errors.new("invalid", ("sandbox_type: there is no type %s; expected \"%s\"%s")
-      :format(errors.show(sandbox_type), table.concat(offered, '" or "'),
+      :format((errors.show(sandbox_type):gsub("^string ", "")), table.concat(offered, '" or "'),
       near and ('; did you mean "%s"?'):format(near) or ""), op)
   end
   if name == "docker" then

@@ -299,6 +299,7 @@ function core.httpd(options) end
 ---@field max_connections? integer default 4096
 ---@field max_requests? integer on one connection; 0, the default: no limit
 ---@field idle_timeout? integer seconds; default 60; 0: never
+---@field request_timeout? integer seconds, beyond the idle ones, for a head or body; default 60
 
 ---@class enclave.core.HttpdRequest
 ---@field method string

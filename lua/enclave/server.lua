@@ -27,20 +27,24 @@ local server = {}
 ---@field max_connections? integer
 ---@field max_requests? integer
 ---@field idle_timeout? integer
+---@field request_timeout? integer
 ---@field routes? string[] files or folders
 ---@field cors_origins? string[] "https://example.com": pages that may call; "*": all
+---@field allowed_hosts? string[] names besides localhost by which clients may call a server that
+--- has no key and listens on this machine's own addresses; "*": all
 ---@field policy? enclave.HttpPolicy
 
 local known = { host = "string", port = "number", api_key = "string", insecure = "boolean",
   tls_cert = "string", tls_key = "string", max_body = "number|string", max_bodies = "number|string",
   max_json = "number|string",
   max_header = "number|string", max_connections = "number", max_requests = "number",
-  idle_timeout = "number", routes = "table", cors_origins = "table", policy = "table" }
+  idle_timeout = "number", request_timeout = "number", routes = "table", cors_origins = "table",
+  allowed_hosts = "table", policy = "table" }
 local known_policy = { allowed_images = "table", allow_volumes = "boolean",
   allow_ports = "boolean", allow_privileged = "boolean", max_memory = "number|string",
   max_cpu = "number", max_timeout = "number", max_sandboxes = "number", sandbox_types = "table" }
 local listening = { "max_body", "max_bodies", "max_header", "max_connections", "max_requests",
-  "idle_timeout" }
+  "idle_timeout", "request_timeout" }
 
 local function read_file(path)
   local file, problem = io.open(path, "rb")
@@ -62,12 +66,16 @@ function server.new(manager, options)
   errors.check_options("server", options, known)
   errors.check_options("server", options.policy, known_policy)
   local host = options.host or "127.0.0.1"
+  local is_local = host == "localhost" or host == "::1" or host:find("^127%.") ~= nil
   if options.api_key == "" then
     return nil, errors.new("invalid", "api_key: is empty", "server")
   elseif options.max_json and not policy.bytes(options.max_json) then
     return nil, errors.new("invalid", "max_json: expected a size such as \"8m\"", "server")
-  elseif not (host == "localhost" or host == "::1" or host:find("^127%."))
-    and not options.api_key and not options.insecure then
+  elseif options.policy and options.policy.max_memory
+    and not policy.bytes(options.policy.max_memory) then
+    return nil, errors.new("invalid", ("max_memory: expected a size such as \"2g\", got %s"):format(
+      errors.show(options.policy.max_memory)), "server")
+  elseif not (is_local or options.api_key or options.insecure) then
     return nil, errors.new("invalid", ("host: %s can be reached by others; give an API key, or"
       .. " say insecure"):format(host), "server")
   end
@@ -78,7 +86,7 @@ function server.new(manager, options)
   local self = setmetatable({ manager = manager, options = options, routes = table_of_routes,
     policy = options.policy or {}, started = core.now(),
     max_json = policy.bytes(options.max_json or "8m"), in_flight = 0, creating = 0,
-    answered = {} }, Server)
+    answered = {}, checks_host = is_local and not options.api_key }, Server)
   self.leave = setmetatable({}, { __close = function()
     self.in_flight = self.in_flight - 1
   end })

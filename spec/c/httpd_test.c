@@ -304,6 +304,43 @@ static void test_limits(void **state) {
     close_server(&server);
 }
 
+/* A byte now and then keeps neither a head nor a body going for ever. */
+static void test_slow(void **state) {
+    struct server server;
+    (void)state;
+    open_server(&server, NULL);
+    enc_httpd_close(server.httpd);
+    struct enc_httpd_options options = {.host = "127.0.0.1",
+                                        .max_body = 1000,
+                                        .max_bodies = 1000,
+                                        .max_header = 2048,
+                                        .max_connections = 50,
+                                        .idle_seconds = 1,
+                                        .request_seconds = 1,
+                                        .on_request = on_request,
+                                        .data = &server};
+    struct enclave_error err = {0};
+    server.httpd = enc_httpd_open(server.loop, &options, &err);
+    assert_non_null(server.httpd);
+    static const char *const begins[] = {
+        "GET / HTTP/1.1\r\nX: ", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n"};
+    for (int i = 0; i < 2; i++) {
+        int fd = dial(&server, 0);
+        enc_deadline began = enc_now();
+        char byte;
+        for (say(fd, begins[i]); recv(fd, &byte, 1, 0) != 0 && errno == EAGAIN;) {
+            if (send(fd, "y", 1, MSG_NOSIGNAL) < 0)
+                break;
+            turn_for(server.loop, SECONDS(0.1));
+            assert_true(enc_now() - began < SECONDS(60));
+        }
+        assert_true(enc_now() - began > SECONDS(1.9));
+        close(fd);
+    }
+    assert_int_equal(server.requests, 0);
+    close_server(&server);
+}
+
 /* How often the server is turned before it is closed, with requests in every state. */
 static void test_closed(void **state) {
     (void)state;
@@ -341,6 +378,7 @@ int main(void) {
                                        cmocka_unit_test(test_pieces),
                                        cmocka_unit_test(test_gone),
                                        cmocka_unit_test(test_limits),
+                                       cmocka_unit_test(test_slow),
                                        cmocka_unit_test(test_closed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

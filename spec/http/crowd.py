@@ -136,6 +136,37 @@ async def main():
     eventually(all_free, "every sandbox is free")
 
 
+def slow():
+    """A byte now and then is traffic; still a head and a body end after four seconds, but not a
+    body that goes on at some speed."""
+    body = b"{" + b" " * 13000 + b"}"
+    whole = request("POST", CALL, body)
+    head, thin, steady = connect(), connect(), connect()
+    for sock, data in ((head, b"GET /health HTTP/1.1\r\nX: "), (thin, whole[:-len(body)]),
+                       (steady, whole[:-len(body)])):
+        sock.setblocking(False)
+        sock.send(data)
+    began, open_ones, ended = time.monotonic(), {head, thin}, {}
+    while open_ones or body:
+        time.sleep(0.2)
+        took = time.monotonic() - began
+        assert took < 60, open_ones
+        steady.send(body[:500])
+        body = body[500:]
+        for sock in list(open_ones):
+            try:
+                if sock.recv(1000) == b"":
+                    raise ConnectionResetError
+            except BlockingIOError:
+                sock.send(b" ")
+            except (ConnectionResetError, BrokenPipeError):
+                ended[sock] = took
+                open_ones.discard(sock)
+    assert min(ended.values()) > 3.9, ended
+    steady.settimeout(60)
+    assert Reply(steady).status == 400  # it was read to its end
+
+
 def ten_connections():
     """Those above the limit wait until others have gone."""
     socks = [connect() for _ in range(20)]
@@ -177,6 +208,8 @@ def many_bodies():
 if len(sys.argv) > 2 and sys.argv[2] == "ten":
     ten_connections()
     many_bodies()
+elif len(sys.argv) > 2 and sys.argv[2] == "slow":
+    slow()
 elif len(sys.argv) > 2 and sys.argv[2] == "ipv6":
     assert URL.startswith("http://[::1]:") and call("GET", "/health").value["healthy"]
 else:

@@ -76,7 +76,7 @@ for sizes in ((1,), (3, 1, 7), (1000,)):
         chunks += b"%x;ext=1\r\n%s\r\n" % (len(piece), piece)
         at, turn = at + len(piece), turn + 1
     sock = connect()
-    sock.sendall(b"POST /pool/execute?tool_name=shell_executor HTTP/1.1\r\nHost: x\r\n"
+    sock.sendall(b"POST /pool/execute?tool_name=shell_executor HTTP/1.1\r\nHost: localhost\r\n"
                  b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
                  + chunks + b"0\r\nTrailer: y\r\n\r\n")
     assert Reply(sock).json()["output"] == "x\n"
@@ -88,7 +88,7 @@ assert sock.recv(1000).startswith(b"HTTP/1.1 100"), "the server wants the body"
 sock.sendall(body)
 assert Reply(sock).json()["output"] == "x\n"
 sock.close()
-answer = talk(b"POST /pool/execute HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n"
+answer = talk(b"POST /pool/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999999\r\n"
               b"Expect: 100-continue\r\n\r\n")
 assert status_of(answer) == 413 and b'"detail"' in answer, answer
 
@@ -106,11 +106,11 @@ for method, path, status in (("PATCH", "/health", 405), ("BREW", "/health", 405)
     assert reply.status == status, (method, path, reply.status)
     assert isinstance(reply.value, dict) and (status == 200 or reply.value["detail"])
     assert status != 405 or reply.headers["allow"], path
-answer = talk(b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+answer = talk(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 assert status_of(answer) == 200 and answer.endswith(b"\r\n\r\n"), answer
 for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
     sock = connect()
-    sock.sendall(b"POST /pool/execute?tool_name=shell_executor HTTP/1.1\r\nHost: x\r\n"
+    sock.sendall(b"POST /pool/execute?tool_name=shell_executor HTTP/1.1\r\nHost: localhost\r\n"
                  b"Content-Type: %s\r\nContent-Length: 2\r\n\r\n{}" % kind.encode())
     reply = Reply(sock)
     assert reply.status == 415 and reply.json()["detail"], kind
@@ -122,15 +122,15 @@ assert reply.status == 431 and reply.value["detail"], reply.status
 reply = call("GET", "/health?" + "y" * 13000)
 assert reply.status == 414 and reply.value["detail"], reply.status
 big = b"y" * 200000
-for data, statuses in ((b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + big, (431, 413)),
+for data, statuses in ((b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + big, (431, 413)),
                        (b"GET /" + big, (414, 431)),
-                       (b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 5000, (431, 413)),
+                       (b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 5000, (431, 413)),
                        (b"nonsense\r\n\r\n", (400, 0)), (b"GET /health HTTP/1.1\r\n\r\n", (400,)),
                        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", (400, 0)),
-                       (b"GET /health HTTP/7.3\r\nHost: x\r\n\r\n", (400, 505, 0)),
-                       (b"POST /pool/execute HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                       (b"GET /health HTTP/7.3\r\nHost: localhost\r\n\r\n", (400, 505, 0)),
+                       (b"POST /pool/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
                         (400, 413)),
-                       (b"POST /pool/execute HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
+                       (b"POST /pool/execute HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked"
                         b"\r\n\r\nzz\r\n", (400, 0)), (b"\xff\xfe\x01 \x02\r\n\r\n", (400, 0))):
     answer = talk(data)
     assert status_of(answer) in statuses, (data[:60], answer[:200])
@@ -141,7 +141,7 @@ assert status_of(answer) == 200, answer
 for lines in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked",
               b"Content-Length: 5\r\nContent-Length: 0", b"Transfer-Encoding: identity",
               b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"):
-    answer = talk(b"POST /pool/execute HTTP/1.1\r\nHost: x\r\n" + lines
+    answer = talk(b"POST /pool/execute HTTP/1.1\r\nHost: localhost\r\n" + lines
                   + b"\r\n\r\n0\r\n\r\n" + request("GET", "/health"))
     assert status_of(answer) == 400 and b'"detail"' in answer, (lines, answer)
     assert answer.count(b"HTTP/1.1 ") == 1, (lines, answer)

@@ -1,4 +1,5 @@
-/* Connections: how many requests one had, and whether its client is still there. */
+/* Connections: how many requests one had, whether its client is still there, and whether it
+ * sends its request in time. */
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -22,6 +23,36 @@ static void on_disconnect(uv_poll_t *poll, int status, int events) {
         enc_httpd_tell_gone(link->request);
 }
 
+/* libmicrohttpd counts the seconds without any traffic, and a byte now and then is traffic. When
+ * the first byte of a head came nothing tells: it may be as late as the idle time allows. */
+static uint64_t longest(const struct enc_httpd *httpd) {
+    const struct enc_httpd_options *options = &httpd->options;
+    return options->idle_seconds && options->request_seconds
+               ? (options->idle_seconds + (uint64_t)options->request_seconds) * ENC_NS_PER_S
+               : 0;
+}
+
+static void on_late(struct enc_timer *timer) {
+    struct enc_httpd_link *link = ENC_CONTAINER_OF(timer, struct enc_httpd_link, timer);
+    uint64_t more = link->received / ENC_HTTPD_SLOWEST * ENC_NS_PER_S;
+    link->received = 0;
+    if (more && !enc_timer_start(link->httpd->loop, timer, enc_deadline_in(more)))
+        return;
+    link->gone = true;
+    shutdown(link->fd, SHUT_RDWR); /* libmicrohttpd reads the end, and closes it */
+}
+
+void enc_httpd_expect(struct enc_httpd_link *link) {
+    uint64_t most = longest(link->httpd);
+    link->received = 0;
+    if (most) /* no memory: then without */
+        enc_timer_start(link->httpd->loop, &link->timer, enc_deadline_in(most));
+}
+
+void enc_httpd_expect_no_more(struct enc_httpd_link *link) {
+    enc_timer_stop(link->httpd->loop, &link->timer);
+}
+
 static struct enc_httpd_link *link_new(struct enc_httpd *httpd, struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -33,8 +64,11 @@ static struct enc_httpd_link *link_new(struct enc_httpd *httpd, struct MHD_Conne
         free(link);
         return NULL;
     }
+    link->httpd = httpd;
+    link->timer.fire = on_late;
     link->poll.data = link;
     uv_poll_start(&link->poll, UV_DISCONNECT, on_disconnect);
+    enc_httpd_expect(link);
     return link;
 }
 
@@ -51,8 +85,10 @@ void enc_httpd_on_connection(void *data,
     /* libmicrohttpd does not look at its socket while it can take no more connections (its
      * limit, or descriptors), and begins again only when it is run. */
     httpd->again = true;
-    if (link)
-        uv_close((uv_handle_t *)&link->poll, on_closed);
+    if (!link)
+        return;
+    enc_httpd_expect_no_more(link);
+    uv_close((uv_handle_t *)&link->poll, on_closed);
 }
 
 struct enc_httpd_link *enc_httpd_link_of(struct MHD_Connection *connection) {

@@ -16,17 +16,20 @@ struct enc_httpd;
 struct enc_httpd_request;
 
 struct enc_httpd_options {
-    const char *host;          /* an address, or "localhost" */
-    unsigned port;             /* 0: any that is free */
-    const char *api_key;       /* NULL: everyone may call */
-    const char *tls_cert;      /* PEM text, both or none */
-    const char *tls_key;       /* PEM text */
-    size_t max_body;           /* bytes; more is 413 */
-    size_t max_bodies;         /* bytes of all bodies at a time; more is 503 */
-    size_t max_header;         /* bytes of request line and headers; more is 431 or 414 */
-    unsigned max_connections;  /* further ones wait in the backlog */
-    unsigned max_requests;     /* on one connection; 0: no limit */
-    unsigned idle_seconds;     /* a connection without traffic is closed; 0: never */
+    const char *host;         /* an address, or "localhost" */
+    unsigned port;            /* 0: any that is free */
+    const char *api_key;      /* NULL: everyone may call */
+    const char *tls_cert;     /* PEM text, both or none */
+    const char *tls_key;      /* PEM text */
+    size_t max_body;          /* bytes; more is 413 */
+    size_t max_bodies;        /* bytes of all bodies at a time; more is 503 */
+    size_t max_header;        /* bytes of request line and headers; more is 431 or 414 */
+    unsigned max_connections; /* further ones wait in the backlog */
+    unsigned max_requests;    /* on one connection; 0: no limit */
+    unsigned idle_seconds;    /* a connection without traffic is closed; 0: never */
+    /* Within this and idle_seconds after the last answer the next head is to be whole, and in
+     * the same time its body, which has a second more for each KiB; 0, of either: no limit. */
+    unsigned request_seconds;
     bool open_options;         /* method OPTIONS needs no key: browsers ask without */
     const struct enc_log *log; /* must outlive it; may be NULL */
 

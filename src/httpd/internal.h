@@ -8,6 +8,9 @@
 #include "httpd.h"
 #include "list.h"
 
+/* Bytes a second that keep a body going past its time. */
+#define ENC_HTTPD_SLOWEST 1024
+
 struct enc_httpd {
     struct enc_loop *loop;
     struct MHD_Daemon *daemon;
@@ -27,6 +30,9 @@ struct enc_httpd {
  * side, also while libmicrohttpd does not look. */
 struct enc_httpd_link {
     uv_poll_t poll;
+    struct enc_httpd *httpd;
+    struct enc_timer timer; /* a head or a body is to be whole by then */
+    size_t received;        /* bytes of a body since the timer was set */
     int fd;
     unsigned requests;                 /* so far */
     bool gone;                         /* the client */
@@ -79,6 +85,9 @@ void enc_httpd_on_connection(void *data,
                              void **context,
                              enum MHD_ConnectionNotificationCode code);
 struct enc_httpd_link *enc_httpd_link_of(struct MHD_Connection *connection);
+/* A head or a body is to come whole within the time that the options give. */
+void enc_httpd_expect(struct enc_httpd_link *link);
+void enc_httpd_expect_no_more(struct enc_httpd_link *link);
 
 /* answer.c: a whole answer. -1: no memory. */
 int enc_httpd_make_answer(struct enc_httpd_request *request,

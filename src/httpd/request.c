@@ -43,8 +43,10 @@ void enc_httpd_on_completed(void *data,
         MHD_destroy_response(request->response);
     request->response = NULL;
     request->connection = NULL;
-    if (request->link)
+    if (request->link) {
         request->link->request = NULL;
+        enc_httpd_expect(request->link);
+    }
     request->link = NULL;
     httpd->busy--;
     uncount(request);
@@ -71,6 +73,8 @@ static enum MHD_Result refuse(struct enc_httpd_request *request,
                        status == 503 ? "exhausted" : "invalid",
                        detail);
     request->answered = true;
+    if (request->link)
+        enc_httpd_expect_no_more(request->link);
     if (enc_httpd_make_answer(request, status, headers, body, (size_t)len))
         return MHD_NO;
     return enc_httpd_send_answer(request);
@@ -123,8 +127,10 @@ static enum MHD_Result begin(struct enc_httpd_request *request, const char *meth
     /* libmicrohttpd's own goes with the connection, which the request may outlive. */
     if (!(request->method = strdup(method)))
         return MHD_NO;
-    if (request->link)
+    if (request->link) {
         request->link->requests++;
+        enc_httpd_expect(request->link); /* the body */
+    }
     if (strlen(request->uri) > options->max_header)
         return refuse(request, 414, "the address is too long");
     if (head_size(request->connection) > options->max_header)
@@ -144,6 +150,8 @@ static enum MHD_Result collect(struct enc_httpd_request *request, const char *by
     struct enc_httpd *httpd = request->httpd;
     size_t size = *len;
     *len = 0;
+    if (request->link)
+        request->link->received += size;
     request->too_large |= size > httpd->options.max_body - request->body.len;
     request->too_many |= size > httpd->options.max_bodies - httpd->bodies;
     if (request->too_large || request->too_many) {
@@ -168,8 +176,10 @@ static enum MHD_Result hand_over(struct enc_httpd_request *request) {
     request->held = true;
     request->told = request->link && request->link->gone;
     enc_list_push_back(&httpd->held, &request->in_held);
-    if (request->link)
+    if (request->link) {
         request->link->request = request;
+        enc_httpd_expect_no_more(request->link);
+    }
     return MHD_YES;
 }
 

@@ -118,7 +118,7 @@ static int drain_server(lua_State *L) {
 
 struct settings {
     const char *host, *api_key, *tls_cert, *tls_key;
-    lua_Integer port, max_connections, max_requests, idle_timeout;
+    lua_Integer port, max_connections, max_requests, idle_timeout, request_timeout;
     uint64_t max_body, max_bodies, max_header;
     bool handler, open_options;
 };
@@ -133,6 +133,33 @@ static void allow_connections(rlim_t count) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int check(const struct settings *s, const char *op, struct enclave_error *err) {
+    const struct {
+        const char *name;
+        lua_Integer value, least, most;
+    } numbers[] = {{"port", s->port, 0, 65535},
+                   {"max_connections", s->max_connections, 1, 1000000},
+                   {"max_requests", s->max_requests, 0, 1 << 30},
+                   {"idle_timeout", s->idle_timeout, 0, 1 << 30},
+                   {"request_timeout", s->request_timeout, 0, 1 << 30},
+                   {"max_header", (lua_Integer)s->max_header, 1024, 16 << 20},
+                   {"max_body", (lua_Integer)s->max_body, 0, SIZE_MAX / 4},
+                   {"max_bodies", (lua_Integer)s->max_bodies, 0, SIZE_MAX / 4}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].value < numbers[i].least || numbers[i].value > numbers[i].most)
+            return enc_fail(err,
+                            ENCLAVE_INVALID,
+                            op,
+                            "%s: expected %lld to %lld, got %lld",
+                            numbers[i].name,
+                            numbers[i].least,
+                            numbers[i].most,
+                            numbers[i].value);
+    if (!s->tls_cert != !s->tls_key)
+        return enc_fail(err, ENCLAVE_INVALID, op, "tls_cert and tls_key: expected both or none");
+    return 0;
+}
+
 /* core.httpd(options) */
 static int httpd(lua_State *L) {
     static const char op[] = "httpd";
@@ -145,6 +172,7 @@ static int httpd(lua_State *L) {
         {"max_connections", L_INTEGER, false, offsetof(struct settings, max_connections)},
         {"max_requests", L_INTEGER, false, offsetof(struct settings, max_requests)},
         {"idle_timeout", L_INTEGER, false, offsetof(struct settings, idle_timeout)},
+        {"request_timeout", L_INTEGER, false, offsetof(struct settings, request_timeout)},
         {"max_body", L_SIZE, false, offsetof(struct settings, max_body)},
         {"max_bodies", L_SIZE, false, offsetof(struct settings, max_bodies)},
         {"max_header", L_SIZE, false, offsetof(struct settings, max_header)},
@@ -156,23 +184,15 @@ static int httpd(lua_State *L) {
     struct settings s = {.host = "127.0.0.1",
                          .max_connections = 4096,
                          .idle_timeout = 60,
+                         .request_timeout = 60,
                          .max_body = 256 << 20,
                          .max_bodies = 512 << 20,
                          .max_header = 12 << 10};
     lua_settop(L, 1);
     if (l_read_fields(L, 1, op, fields, &s, &err) || !l_engine(core, &err))
         return l_fail(L, &err);
-    if (s.port > 65535 || s.max_connections < 1 || s.max_connections > 1000000 ||
-        s.max_requests > 1 << 30 || s.idle_timeout > 1 << 30 || s.max_header < 1024 ||
-        s.max_header > 16 << 20 || s.max_body > SIZE_MAX / 4 || s.max_bodies > SIZE_MAX / 4 ||
-        !s.tls_cert != !s.tls_key) {
-        enc_fail(&err,
-                 ENCLAVE_INVALID,
-                 op,
-                 "expected port 0 to 65535, max_connections 1 to 1000000, max_header 1k to 16m, "
-                 "and tls_cert and tls_key together");
+    if (check(&s, op, &err))
         return l_fail(L, &err);
-    }
     struct l_server *server = lua_newuserdatauv(L, sizeof *server, 0);
     memset(server, 0, sizeof *server);
     server->core = core;
@@ -196,6 +216,7 @@ static int httpd(lua_State *L) {
                                         .max_connections = (unsigned)s.max_connections,
                                         .max_requests = (unsigned)s.max_requests,
                                         .idle_seconds = (unsigned)s.idle_timeout,
+                                        .request_seconds = (unsigned)s.request_timeout,
                                         .log = l_log(core),
                                         .open_options = s.open_options,
                                         .on_request = l_on_request,

@@ -1,4 +1,5 @@
 -- The flags that say what a sandbox is like, shared by exec and pool.
+local errors = require "enclave.errors"
 local front = require "enclave.cli.front"
 local json = require "enclave.json"
 
@@ -28,7 +29,7 @@ local function pairs_of(list, option)
   for _, text in ipairs(list) do
     local name, value = text:match("^([^=]+)=(.*)$")
     if not name then
-      error(("%s %s: expected NAME=VALUE"):format(option, text), 0)
+      errors.throw(option, ("%s %s: expected NAME=VALUE"):format(option, text))
     end
     map[name] = value
   end
@@ -61,7 +62,8 @@ local function code_parameter(tool)
   end
   local required = schema.required or {}
   if #required ~= 1 then
-    error(("the tool %s has no parameter for code; give all by --param"):format(tool.name), 0)
+    errors.throw("--param", ("the tool %s has no parameter for code; give all by --param"):format(
+      tool.name))
   end
   return required[1]
 end

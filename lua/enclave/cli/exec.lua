@@ -3,6 +3,8 @@
 local config = require "enclave.cli.config"
 local console = require "enclave.cli.console"
 local core = require "enclave.core"
+local errors = require "enclave.errors"
+local front = require "enclave.cli.front"
 local json = require "enclave.json"
 local oneshot = require "enclave.oneshot"
 local registry = require "enclave.plugins.registry"
@@ -50,8 +52,14 @@ local function listeners()
   local function to(name, file)
     return function(bytes)
       seen[name] = true
-      file:write(bytes)
-      file:flush()
+      local fine, problem = file:write(bytes)
+      if fine then
+        fine, problem = file:flush()
+      end
+      if not fine then
+        errors.throw(name, ("standard %s: %s"):format(name == "stdout" and "output" or "error",
+          problem))
+      end
     end
   end
   return { on_stdout = to("stdout", io.stdout), on_stderr = to("stderr", io.stderr) }, seen
@@ -82,21 +90,19 @@ function exec.show(result, seen)
 end
 
 local function read_all(path)
+  local text, problem
   if path == "-" then
-    return io.read("a")
+    text, problem = io.read("a")
+  else
+    text, problem = front.read_file(path)
   end
-  local file, problem = io.open(path, "rb")
-  if not file then
-    error(problem, 0)
-  end
-  local text = file:read("a")
-  file:close()
-  return text or error(path .. ": cannot be read", 0)
+  return text or errors.throw("read", ("%s: %s"):format(path == "-" and "standard input" or path,
+    problem))
 end
 
 local function run(args)
   if args.code == "-" and args.stdin == "-" then
-    error("the program and its input cannot both come from standard input", 0)
+    errors.throw("--stdin", "the program and its input cannot both come from standard input")
   end
   core.configure({ log_level = args.log_level })
   local tool = assert(assert(registry.new({ tools = args.tools })):tool(args.tool))

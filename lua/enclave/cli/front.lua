@@ -138,6 +138,18 @@ function front.count(text)
   return value
 end
 
+---@param path string
+---@return string|nil
+---@return string? problem without the path
+function front.read_file(path)
+  local file <close>, problem = io.open(path, "rb")
+  local text
+  if file then
+    text, problem = file:read("a")
+  end
+  return text, problem and problem:gsub("^" .. path:gsub("%p", "%%%0") .. ": ", "") or nil
+end
+
 ---The message of whatever a command threw or failed with.
 ---@param problem any
 ---@return string
@@ -165,6 +177,10 @@ function front.main(words)
     return command and command.usage_code or 2
   end
   local ok, result = xpcall(command.run, errors.traceback, args)
+  local written, problem = io.stdout:flush()
+  if ok and not written then
+    ok, result = false, "standard output: " .. problem
+  end
   if ok then
     return result or 0
   end

@@ -75,6 +75,11 @@ local function show(args, number, result, problem)
     io.stdout:write(json.encode(value), "\n")
   elseif result then
     cli_exec.show(result)
+    local facts = result.metadata or {}
+    if result.status == "error" and facts.exit_code and facts.stderr_total == 0 then
+      io.stderr:write(("enclave-lua pool: line %d: exit code %d\n"):format(number,
+        facts.exit_code))
+    end
   else
     io.stderr:write(("enclave-lua pool: line %d: %s\n"):format(number, front.message(problem)))
   end
@@ -104,7 +109,7 @@ end
 local function run_lines(args, manager, width)
   local tool = assert(manager.registry:tool(args.tool))
   local parameters = parameters_of(args, config.parameters(args, tool))
-  local shown, number, good, bad = {}, 0, 0, 0
+  local shown, number, at, good, bad = {}, 0, 0, 0, 0
   local function run(line)
     local given, problem = parameters(line)
     if not given then
@@ -124,9 +129,10 @@ local function run_lines(args, manager, width)
     end
   end
   for line in lines() do
+    at = at + 1
     if line:find("%S") then
       number = number + 1
-      shown[number] = core.spawn(wait_and_show, number, core.spawn(run, line), shown[number - 1])
+      shown[number] = core.spawn(wait_and_show, at, core.spawn(run, line), shown[number - 1])
       if shown[number - width] then
         assert(shown[number - width]:join())
         shown[number - width] = nil

@@ -1,6 +1,7 @@
 -- enclave-lua serve: the manager over HTTP, until SIGINT or SIGTERM.
 local core = require "enclave.core"
 local enclave = require "enclave"
+local errors = require "enclave.errors"
 local front = require "enclave.cli.front"
 local server = require "enclave.server"
 
@@ -25,12 +26,18 @@ local serve = {
     { "--max-header", "SIZE", "Largest request line and headers (default 12k)." },
     { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
     { "--max-requests", "COUNT", "Requests on one connection.", convert = front.count },
-    { "--idle-timeout", "SECONDS", "Seconds without traffic.", convert = front.count },
+    { "--idle-timeout", "SECONDS", "Seconds without traffic (default 60; 0: any).",
+      convert = front.count },
+    { "--request-timeout", "SECONDS", "Seconds beyond the idle ones that the head of a request"
+      .. " may take, and its body, which has one more for each KiB (default 60; 0: any).",
+      convert = front.count },
     { "--tools", "PATH", "File or folder with tools.", many = true },
     { "--hooks", "PATH", "File or folder with hooks.", many = true },
     { "--routes", "PATH", "File or folder with routes.", many = true },
     { "--cors-origin", "ORIGIN", "Page that may call, such as https://app.example; *: every one"
       .. " (default none).", many = true },
+    { "--allow-host", "NAME", "Name besides localhost by which clients may call a server without a"
+      .. " key on this machine's own address; *: every one.", many = true },
     { "--allow-image", "NAME", "Image that clients may use, name:tag or name:*; none: any.",
       many = true },
     { "--allow-volumes", nil, "Clients may mount folders of the host." },
@@ -52,18 +59,22 @@ local serve = {
   },
 }
 
-local function first_line(path)
-  local file <close> = assert(io.open(path))
-  return file:read("l") or ""
+local function read_file(path)
+  local text, problem = front.read_file(path)
+  return text or errors.throw("serve", path .. ": " .. problem)
 end
 
 local function from_file(path)
   if not path then
     return {}
   end
-  local options = assert(loadfile(path, "t"))()
-  if type(options) ~= "table" then
-    error(path .. ": expected a table of options", 0)
+  local chunk, problem = load((read_file(path):gsub("^#[^\n]*", "")), "@" .. path, "t")
+  local fine, options = pcall(chunk or error, problem, 0)
+  if not fine then
+    errors.throw("serve", tostring(options))
+  elseif type(options) ~= "table" then
+    errors.throw("serve", path .. ": expected it to return a table of options, got "
+      .. errors.show(options))
   end
   return options
 end
@@ -85,16 +96,21 @@ local function read_options(args)
   local options = from_file(args.config)
   local policy, manager = options.policy or {}, options.manager or {}
   take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_bodies",
-    "max_json", "max_header", "max_connections", "max_requests", "idle_timeout" }, options)
+    "max_json", "max_header", "max_connections", "max_requests", "idle_timeout",
+    "request_timeout" }, options)
   take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
     "max_timeout", "max_sandboxes" }, policy)
-  options.api_key = args.api_key or args.api_key_file and first_line(args.api_key_file)
+  options.api_key = args.api_key
+    or args.api_key_file and read_file(args.api_key_file):match("^[^\r\n]*")
     or options.api_key or os.getenv("ENCLAVE_API_KEY")
   if #args.allow_image > 0 then
     policy.allowed_images = args.allow_image
   end
   if #args.cors_origin > 0 then
     options.cors_origins = args.cors_origin
+  end
+  if #args.allow_host > 0 then
+    options.allowed_hosts = args.allow_host
   end
   if #args.routes > 0 then
     options.routes = args.routes

@@ -1,6 +1,7 @@
 -- enclave-lua tools: which tools there are, and the check of a tool file.
 local check = require "enclave.plugins.check"
 local console = require "enclave.cli.console"
+local driver = require "enclave.driver"
 local json = require "enclave.json"
 local registry = require "enclave.plugins.registry"
 local suggest = require "enclave.suggest"
@@ -48,6 +49,7 @@ function tools.run(args)
   if #args.check > 0 then
     return check_files(args)
   end
+  assert(driver.find(args.sandbox_type, {}, "tools"))
   local known = assert(registry.new({ tools = args.tools }))
   local offered = assert(toolset.new(known, args.sandbox_type, nil, "tools"))
   if args.markdown then

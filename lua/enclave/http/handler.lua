@@ -69,6 +69,14 @@ end
 local function respond(self, request)
   local fine, more = http_cors.check(self.options.cors_origins, request.headers)
   request.more = more or {}
+  local host = request.headers.host
+  if self.checks_host and host ~= self.good_host then
+    if not http_cors.is_ours(self.options.allowed_hosts, host) then
+      return failure(403, "invalid", ("Host: %s: not a name of this server, which has no key; its"
+        .. " operator can allow it by --allow-host"):format(errors.show(host)))
+    end
+    self.good_host = host
+  end
   if not fine then
     return failure(403, "invalid", "requests from other pages are not allowed")
   end

@@ -81,14 +81,14 @@ function search_path.files(entries)
       files[#files + 1] = { kind = entry.kind, builtin = entry.builtin, path = path,
         stamp = stamp }
     else
-      problems[#problems + 1] = ("%s: %s"):format(path, err and err.message or "not found")
+      problems[#problems + 1] = err and err.message or path .. ": not found"
     end
   end
   for _, entry in ipairs(entries) do
     local facts, err = core.stat(entry.path)
     if not facts then
       if not entry.optional then
-        problems[#problems + 1] = ("%s: %s"):format(entry.path, err and err.message or "")
+        problems[#problems + 1] = err and err.message or entry.path .. ": not found"
       end
     elseif facts.type ~= "directory" then
       add(entry, entry.path)
