@@ -1,5 +1,7 @@
 -- The C library as other programs get it: installed, found by CMake and by pkg-config, in C and
 -- in C++, with a Lua state of one's own.
+local embed = require "enclave.embed"
+local json = require "enclave.json"
 local program = require "spec.program"
 local support = require "spec.support"
 
@@ -80,4 +82,39 @@ describe("the C library", function()
         .. " -e '^ENCLAVE_0$'"):format(root))
       assert.equal("", names)
     end)
+end)
+
+describe("the Lua side of the C library", function()
+  it("calls methods by name, with JSON in and out", function()
+    local call = embed.open('{"log_level": "error"}')
+    local ids = json.decode(assert(call("initialize_pool",
+      '[{"pool_size": 1, "sandbox_type": "fake"}]')))
+    assert.equal(1, #ids)
+    local result = json.decode(assert(call("execute_tool_in_pool", '{"code": "print(7)"}',
+      "python_executor", '{"timeout": 5}')))
+    assert.equal("7\n", result.output)
+    assert.equal(ids[1], json.decode(assert(call("get_sandbox_info", json.encode(ids)))).id)
+    assert.equal("[]", call("list_sandboxes", "[\"stopped\", null]"))
+    assert.equal("true", call("close_pool", "[null]"))
+    assert.equal("[]", call("initialize_pool", '[{"pool_size": 0, "sandbox_type": "fake"}]'))
+  end)
+
+  it("says what is wrong with a name or a text", function()
+    local call = embed.open()
+    local function fails(code, text, ...)
+      local value, err = call(...)
+      assert.is_nil(value)
+      assert.equal(code, err.code)
+      assert.is_truthy(err.message:find(text, 1, true), err.message)
+    end
+    fails("not_found", 'did you mean "get_stats"', "get_stat")
+    fails("invalid", "get_stats: arguments: not JSON", "get_stats", "[")
+    fails("invalid", "expected a JSON array", "get_stats", '{"a": 1}')
+    fails("invalid", "parameters: not JSON", "execute_tool_in_pool", "{", "python_executor")
+    fails("invalid", "options: not JSON", "execute_tool_in_pool", nil, "python_executor", "{")
+    fails("invalid", "pool", "execute_tool_in_pool", nil, "python_executor")
+    assert.has_error(function()
+      embed.open("{")
+    end)
+  end)
 end)

@@ -5,7 +5,16 @@
  * Threads. Any thread may call any function on an engine, but enclave_close once and last. An
  * engine runs on a thread of its own or, when a loop is given, on the thread that turns that
  * loop, where it is also opened and closed. Callbacks are called there; they may submit and
- * cancel, and must not call what waits.
+ * cancel. What waits refuses to in a callback of the engine, and must not be called in one of the
+ * program's own handles on that loop. A callback in C++ lets no exception out, and none leaves
+ * it by longjmp.
+ *
+ * Processes. A child of fork has no engine: calls on its parent's are refused there (CLOSED), and
+ * enclave_close does nothing. Sandboxes live until the parent has closed them, or until the last
+ * process that has its descriptors has ended: they are not kept over exec.
+ *
+ * Texts are UTF-8 and end with a zero byte; other bytes reach the tools as they are. NULL where
+ * nothing says that it may be is an error, not a crash.
  *
  * What a call does and what its JSON holds is in the annotations of lua/enclave/manager.lua
  * and of the files that it names.
@@ -41,7 +50,8 @@ struct enclave_options {
      * It stays alive until enclave_close. Such a program ignores SIGPIPE, as libuv says. */
     struct uv_loop_s *loop;
 
-    /* One line without its end, on the engine's thread; NULL: standard error. */
+    /* One line without its end, on the engine's thread; NULL: standard error. Lines that come of
+     * what it calls itself are left out. */
     void (*log)(void *data, enum enclave_log_level level, const char *line);
     void *log_data;
 
@@ -53,6 +63,7 @@ struct enclave_options {
 /* The version of the library ("0.1.0"), which may be newer than this header. */
 ENCLAVE_API const char *enclave_version(void);
 
+/* The defaults; by the macro below, as a later library may know more fields than this header. */
 ENCLAVE_API void enclave_options_init(struct enclave_options *options, size_t size);
 #define ENCLAVE_OPTIONS_INIT(options) enclave_options_init(options, sizeof *(options))
 
@@ -61,8 +72,9 @@ ENCLAVE_API struct enclave *enclave_open(const struct enclave_options *options,
                                          struct enclave_error *err);
 
 /* Cancels what waits and what runs (their callbacks come, with CANCELLED), removes every
- * sandbox, and returns when the last is gone, after some seconds at most. In a callback it does
- * nothing but say so in the log. NULL is ignored. */
+ * sandbox, and returns when the last is gone, after some seconds at most. In a callback, or where
+ * a loop was given on another thread than its own or while a call waits there, it does nothing
+ * but say so in the log. NULL is ignored. */
 ENCLAVE_API void enclave_close(struct enclave *engine);
 
 /* ---- calls ------------------------------------------------------------------------------- */
@@ -92,6 +104,7 @@ ENCLAVE_API char *enclave_call(struct enclave *engine,
 /* Gives a call up: it ends with CANCELLED, its program is killed. False: it has ended. */
 ENCLAVE_API bool enclave_cancel(struct enclave *engine, uint64_t call);
 
+/* What enclave_call and its kind gave; NULL is ignored. */
 ENCLAVE_API void enclave_free(void *memory);
 
 /* ---- the usual calls ---------------------------------------------------------------------- */

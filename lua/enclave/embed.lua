@@ -13,6 +13,8 @@ for _, name in ipairs({ "initialize_pool", "close_pool", "execute_tool_in_pool",
   methods[name] = true
 end
 
+local lists = { initialize_pool = true, list_sandboxes = true } -- also when they are empty
+
 -- JSON text as a value; null is nil.
 local function read(text, what)
   local value, problem = json.decode(text)
@@ -79,7 +81,7 @@ function embed.open(options)
     if value == nil then
       return nil, err
     end
-    return json.encode(value)
+    return json.encode(lists[method] and json.array(value) or value)
   end
 end
 

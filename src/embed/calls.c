@@ -1,6 +1,7 @@
 /* Calls: submitted by any thread, begun and ended on the engine's. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "embed_inside.h"
 
@@ -108,11 +109,35 @@ void enc_embed_refuse(struct enclave *engine) {
 
 /* ---- from any thread ----------------------------------------------------------------------- */
 
+bool enc_embed_is_here(const struct enclave *engine) {
+    return engine->process == (long)getpid();
+}
+
+/* Whether there is an engine and a method to call. */
+static int check(const struct enclave *engine,
+                 const char *const texts[4],
+                 struct enclave_error *err) {
+    static const char op[] = "call";
+    if (!engine)
+        return enc_fail(err, ENCLAVE_INVALID, op, "engine: expected an open one, got NULL");
+    if (!enc_embed_is_here(engine))
+        return enc_fail(err,
+                        ENCLAVE_CLOSED,
+                        op,
+                        "the engine is of process %ld, from which this one was forked",
+                        engine->process);
+    if (!texts[0])
+        return enc_fail(err, ENCLAVE_INVALID, op, "method or tool: expected a name, got NULL");
+    return 0;
+}
+
 static uint64_t submit(struct enclave *engine,
                        const char *const texts[4],
                        enclave_done *done,
                        void *data,
                        struct enclave_error *err) {
+    if (check(engine, texts, err))
+        return 0;
     struct enc_embed_call *call = call_new(texts, err);
     if (!call)
         return 0;
@@ -147,6 +172,8 @@ static bool ask_cancel(struct enc_list *list, uint64_t number) {
 }
 
 bool enclave_cancel(struct enclave *engine, uint64_t number) {
+    if (!engine || !enc_embed_is_here(engine))
+        return false;
     uv_mutex_lock(&engine->lock);
     bool found = ask_cancel(&engine->running, number) || ask_cancel(&engine->incoming, number);
     if (found) {
@@ -188,12 +215,18 @@ bool enc_embed_inside(const struct enclave *engine) {
     return uv_thread_equal(&self, &engine->thread);
 }
 
+bool enc_embed_in_callback(const struct enclave *engine) {
+    return enc_embed_inside(engine) && (engine->own_thread || engine->pumping || engine->telling);
+}
+
 static char *wait_for(struct enclave *engine,
                       const char *const texts[4],
                       struct enclave_error *err) {
+    if (check(engine, texts, err))
+        return NULL;
     bool inside = enc_embed_inside(engine);
     struct waiting waiting = {.wake = inside ? engine->wake : NULL};
-    if (inside && (engine->own_thread || engine->pumping)) {
+    if (enc_embed_in_callback(engine)) {
         enc_fail(err, ENCLAVE_INVALID, "call", "a callback must not wait for a call");
         return NULL;
     }
@@ -210,7 +243,9 @@ static char *wait_for(struct enclave *engine,
         uv_mutex_lock(&waiting.lock);
         while (!waiting.done && inside) {
             uv_mutex_unlock(&waiting.lock);
+            engine->waiting++;
             enc_loop_turn(enc_engine_loop(engine->engine), true);
+            engine->waiting--;
             uv_mutex_lock(&waiting.lock);
         }
         while (!waiting.done)
@@ -251,7 +286,7 @@ uint64_t enclave_execute_start(struct enclave *engine,
                                enclave_done *done,
                                void *data,
                                struct enclave_error *err) {
-    const char *const texts[4] = {"execute_tool_in_pool", parameters, tool, options};
+    const char *const texts[4] = {tool ? "execute_tool_in_pool" : NULL, parameters, tool, options};
     return submit(engine, texts, done, data, err);
 }
 
@@ -260,7 +295,7 @@ char *enclave_execute(struct enclave *engine,
                       const char *parameters,
                       const char *options,
                       struct enclave_error *err) {
-    const char *const texts[4] = {"execute_tool_in_pool", parameters, tool, options};
+    const char *const texts[4] = {tool ? "execute_tool_in_pool" : NULL, parameters, tool, options};
     return wait_for(engine, texts, err);
 }
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lualib.h>
 
@@ -16,6 +17,8 @@ const char *enclave_version(void) {
 }
 
 void enclave_options_init(struct enclave_options *options, size_t size) {
+    if (!options || size < sizeof options->size)
+        return;
     memset(options, 0, size);
     options->size = size;
 }
@@ -79,11 +82,14 @@ static int open_lua(struct enclave *engine,
 
 static void on_log(void *data, enum enc_log_level level, const char *line) {
     struct enclave *engine = data;
+    if (engine->telling)
+        return; /* what it did itself led to this line */
+    engine->telling = true;
     engine->log(engine->log_data, (enum enclave_log_level)level, line);
+    engine->telling = false;
 }
 
-/* ---- its handles on the loop ------------------------------------------------------------------
- */
+/* ---- its handles on the loop ------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle) {
     free(handle);
@@ -164,6 +170,7 @@ static int close_state(lua_State *L) {
 
 /* On the thread of the loop. */
 static void shut(struct enclave *engine) {
+    engine->pumping = true; /* from here on callbacks are in this, and may not close it again */
     enc_embed_refuse(engine);
     if (engine->core) { /* without memory it may raise; what is left, lua_close ends */
         lua_pushcfunction(engine->L, close_state);
@@ -272,6 +279,7 @@ struct enclave *enclave_open(const struct enclave_options *given, struct enclave
     engine->log = options.log;
     engine->log_data = options.log_data;
     engine->own_thread = !options.loop;
+    engine->process = (long)getpid();
     enc_list_init(&engine->incoming);
     enc_list_init(&engine->running);
     struct starting starting = {.engine = engine, .options = &options, .err = err ? err : &own};
@@ -286,12 +294,19 @@ struct enclave *enclave_open(const struct enclave_options *given, struct enclave
 }
 
 void enclave_close(struct enclave *engine) {
-    if (!engine)
+    if (!engine || !enc_embed_is_here(engine))
         return;
-    if (enc_embed_inside(engine) && (engine->own_thread || engine->pumping)) {
+    bool inside = enc_embed_inside(engine);
+    const char *where = NULL;
+    if (enc_embed_in_callback(engine) || (inside && engine->waiting))
+        where = "in a callback";
+    else if (!engine->own_thread && !inside)
+        where = "on another thread than that of its loop";
+    if (where) {
         enc_log(enc_engine_log(engine->engine),
                 ENC_LOG_ERROR,
-                "enclave_close was called in a callback: the engine stays open");
+                "enclave_close was called %s: the engine stays open",
+                where);
         return;
     }
     if (engine->own_thread) {

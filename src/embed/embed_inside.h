@@ -13,9 +13,12 @@ struct enclave {
     int call; /* registry reference of the function that embed.open gave */
     void (*log)(void *data, enum enclave_log_level level, const char *line);
     void *log_data;
+    long process;       /* the one that opened it; one forked from that has no such thread */
     uv_thread_t thread; /* the one that turns the loop */
     bool own_thread;
-    bool pumping; /* on that thread: callbacks are on the stack */
+    bool pumping;     /* on that thread: callbacks are on the stack */
+    bool telling;     /* on that thread: log is on the stack */
+    unsigned waiting; /* on that thread: calls that turn the loop until they end */
     struct enclave_error trouble;
     uv_async_t *wake;
     uv_prepare_t *before; /* on a borrowed loop: when tasks go on */
@@ -46,5 +49,10 @@ void enc_embed_take(struct enclave *engine);
 void enc_embed_refuse(struct enclave *engine);
 /* Whether this is the thread that turns the loop. */
 bool enc_embed_inside(const struct enclave *engine);
+/* Whether this is in a callback of the engine, which must not wait for what only the engine that
+ * called it can end. */
+bool enc_embed_in_callback(const struct enclave *engine);
+/* Whether this is the process that opened it. */
+bool enc_embed_is_here(const struct enclave *engine);
 
 #endif
