@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "bundle.h"
 #include "cli.h"
@@ -21,10 +22,9 @@ static bool push_if(lua_State *L, const char *folder, const char *file) {
 static bool find_near_executable(lua_State *L) {
     static const char *const places[] = {"../lua", "../../lua", "../share/lua/5.4"};
     char exe[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (len <= 0)
+    size_t size = sizeof exe;
+    if (uv_exepath(exe, &size) != 0)
         return false;
-    exe[len] = '\0';
     *strrchr(exe, '/') = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const char *folder = lua_pushfstring(L, "%s/%s", exe, places[i]);

@@ -1,4 +1,4 @@
-/* The listener: libmicrohttpd's epoll descriptor and its timeouts on the loop. */
+/* The listener: libmicrohttpd's descriptor and its timeouts on the loop. */
 #include "httpd.h"
 
 #include <stdarg.h>
@@ -55,12 +55,11 @@ static void on_closed(uv_handle_t *handle) {
 
 static int start(struct enc_httpd *httpd, int fd, const struct enc_httpd_options *options) {
     bool tls = options->tls_cert != NULL;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = enc_httpd_wait_flag() | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem secure[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->tls_cert},
                                       {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->tls_key},
                                       {MHD_OPTION_END, 0, NULL}};
-    if (!tls)
-        secure[0] = secure[2];
+    struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     httpd->daemon = MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0),
                                      0,
                                      NULL,
@@ -90,7 +89,7 @@ static int start(struct enc_httpd *httpd, int fd, const struct enc_httpd_options
                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                                      options->max_header + HEAD_SLACK,
                                      MHD_OPTION_ARRAY,
-                                     secure,
+                                     tls ? secure : plain,
                                      MHD_OPTION_END);
     return httpd->daemon ? 0 : -1;
 }
@@ -121,8 +120,8 @@ struct enc_httpd *enc_httpd_open(struct enc_loop *loop,
                                    : "the HTTP server cannot be started");
         goto failed;
     }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(httpd->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (!info || uv_poll_init(enc_loop_uv(loop), &httpd->poll, info->epoll_fd)) {
+    fd = enc_httpd_wait_fd(httpd->daemon);
+    if (fd < 0 || uv_poll_init(enc_loop_uv(loop), &httpd->poll, fd)) {
         enc_fail(err, ENCLAVE_INTERNAL, op, "the loop cannot watch the HTTP server");
         MHD_stop_daemon(httpd->daemon);
         goto failed;

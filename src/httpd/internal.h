@@ -16,7 +16,7 @@ struct enc_httpd {
     struct MHD_Daemon *daemon;
     struct enc_httpd_options options; /* its strings are gone, but for the key */
     char *api_key;
-    uv_poll_t poll;         /* libmicrohttpd's epoll descriptor */
+    uv_poll_t poll;         /* libmicrohttpd's descriptor */
     struct enc_timer timer; /* its next timeout; always started, for it is pending */
     struct enc_list held;   /* requests that wait for their answer */
     size_t busy;
@@ -61,6 +61,11 @@ struct enc_httpd_request {
     void (*on_drained)(void *data);
     void *data;
 };
+
+/* wait_linux.c: the flag of libmicrohttpd for waiting outside of it, and then the one descriptor
+ * that is readable when it has work; -1: it has none. */
+unsigned enc_httpd_wait_flag(void);
+int enc_httpd_wait_fd(struct MHD_Daemon *daemon);
 
 /* A socket that listens, or -1 with err. */
 int enc_httpd_listen(const char *host, unsigned port, unsigned *bound, struct enclave_error *err);

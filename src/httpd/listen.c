@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,9 +44,10 @@ int enc_httpd_listen(const char *host, unsigned port, unsigned *bound, struct en
                         op,
                         "host: \"%.100s\": expected an IP address or \"localhost\"",
                         host);
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = enc_loop_socket(address.any.sa_family, SOCK_STREAM, 0);
     if (fd < 0)
         return enc_fail(err, ENCLAVE_INTERNAL, op, "no socket: %s", strerror(errno));
+    fcntl(fd, F_SETFL, O_NONBLOCK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(fd, &address.any, len) || listen(fd, BACKLOG) || getsockname(fd, &address.any, &len)) {
         int why = errno;

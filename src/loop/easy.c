@@ -1,6 +1,5 @@
 /* What every easy handle of the loop is told, and what its failures mean. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,19 +8,10 @@
 
 #define CONNECT_TIMEOUT_S 30L
 
-/* A program that the host program starts must not hold our connections: sandboxes live as long
- * as those do. */
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)data;
     (void)purpose;
-#ifdef SOCK_CLOEXEC
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-#else
-    int fd = socket(address->family, address->socktype, address->protocol);
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return fd;
-#endif
+    return enc_loop_socket(address->family, address->socktype, address->protocol);
 }
 
 int enc_easy_setup(struct enc_exchange *exchange,

@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "internal.h"
 
@@ -108,6 +110,17 @@ void enc_loop_catch_up(struct enc_loop *loop) {
     /* Who turns a borrowed loop, and whether that goes on just now, is not known. */
     if (loop->owned && !loop->turning && is_late(loop))
         enc_loop_turn(loop, false);
+}
+
+int enc_loop_socket(int family, int type, int protocol) {
+#ifdef SOCK_CLOEXEC
+    return socket(family, type | SOCK_CLOEXEC, protocol);
+#else
+    int fd = socket(family, type, protocol);
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+#endif
 }
 
 void enc_loop_drop_idle(struct enc_loop *loop) {

@@ -42,6 +42,10 @@ void enc_loop_leave(struct enc_loop *loop);
 /* Closes the connections that are kept for the next request, unless one is under way. */
 void enc_loop_drop_idle(struct enc_loop *loop);
 
+/* socket(2), but that programs which the host program starts do not get it: sandboxes live as
+ * long as connections do. */
+int enc_loop_socket(int family, int type, int protocol);
+
 /* Operations (timers, requests, streams) that are pending: what a test for leaks
  * looks at. */
 size_t enc_loop_operations(const struct enc_loop *loop);

@@ -330,7 +330,7 @@ struct enc_pool *enc_pool_new(struct enc_host *host,
     pool->work.fire = work;
     pool->retry.fire = enc_pool_retry;
     pool->shrink.fire = enc_pool_shrink;
-    if (getrandom(&pool->random, sizeof pool->random, 0) < 0)
+    if (getentropy(&pool->random, sizeof pool->random) != 0)
         pool->random = enc_now();
     pool->random |= 1;
     return pool;

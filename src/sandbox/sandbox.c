@@ -26,7 +26,7 @@ static double wall_clock(void) {
 
 static int make_id(char id[40]) {
     unsigned char random[8];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+    if (getentropy(random, sizeof random) != 0)
         return -1;
     char *at = id + snprintf(id, 40, "enc-");
     for (size_t i = 0; i < sizeof random; i++)

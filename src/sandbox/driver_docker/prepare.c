@@ -148,11 +148,13 @@ static char **volumes_of(json_t *image) {
     size_t count = 0;
     const char *path;
     json_t *empty;
+    if (!paths)
+        return NULL;
     json_object_foreach(volumes, path, empty) {
         size_t len = strlen(path);
         while (len > 0 && path[len - 1] == '/')
             len--;
-        if (paths && len > 0 && (paths[count] = strndup(path, len)))
+        if (len > 0 && (paths[count] = strndup(path, len)))
             count++;
     }
     return paths;
