@@ -281,15 +281,51 @@ function Sandboxes:cleanup_all_sandboxes()
   return #tasks
 end
 
--- put_file, get_file, put_archive, put_dir: by id.
-for _, name in ipairs({ "put_file", "get_file", "put_archive", "put_dir" }) do
-  Sandboxes[name] = function(self, id, ...)
-    local entry, err = usable(self, id, name)
-    if not entry then
-      return nil, err
-    end
-    return entry.sandbox[name](entry.sandbox, ...)
+-- A method of the sandbox, by id.
+local function in_sandbox(self, name, id, ...)
+  local entry, err = usable(self, id, name)
+  if not entry then
+    return nil, err
   end
+  return entry.sandbox[name](entry.sandbox, ...)
+end
+
+---Writes a file in a sandbox of create_sandbox. Waits; so do the next three.
+---@param id string
+---@param path string relative to the work folder, or absolute
+---@param bytes string
+---@param options? { mode?: integer, timeout?: number }
+---@return true|nil
+---@return enclave.Error? err
+function Sandboxes:put_file(id, path, bytes, options)
+  return in_sandbox(self, "put_file", id, path, bytes, options)
+end
+
+---@param id string
+---@param path string
+---@param options? { max_size?: integer, timeout?: number } max_size: default 64 MiB
+---@return string|nil bytes
+---@return enclave.Error? err
+function Sandboxes:get_file(id, path, options)
+  return in_sandbox(self, "get_file", id, path, options)
+end
+
+---@param id string
+---@param tar string plain or gzip
+---@param folder? string where its files go; default: the work folder
+---@return true|nil
+---@return enclave.Error? err
+function Sandboxes:put_archive(id, tar, folder)
+  return in_sandbox(self, "put_archive", id, tar, folder)
+end
+
+---@param id string
+---@param host_folder string
+---@param folder? string where its files go; default: the work folder
+---@return true|nil
+---@return enclave.Error? err
+function Sandboxes:put_dir(id, host_folder, folder)
+  return in_sandbox(self, "put_dir", id, host_folder, folder)
 end
 
 ---@param self enclave.Manager

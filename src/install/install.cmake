@@ -25,7 +25,7 @@ install(CODE "
   COMPONENT enclave-lua)
 install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT enclave-lua)
-install(FILES README.md DESTINATION ${doc_dir}/enclave-lua COMPONENT enclave-lua)
+install(FILES README.md ${reference} DESTINATION ${doc_dir}/enclave-lua COMPONENT enclave-lua)
 install(DIRECTORY examples DESTINATION ${doc_dir}/enclave-lua COMPONENT enclave-lua
   PATTERN "*.sh" EXCLUDE)
 
