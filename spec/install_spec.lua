@@ -95,6 +95,50 @@ describe("the rockspec", function()
   end)
 end)
 
+-- Without a build in it, as it is downloaded. What compiles fast will do.
+describe("a clean tree", function()
+  local folder, tree
+
+  setup(function()
+    folder = support.folder()
+    tree = folder.path .. "/tree"
+    local text, code = output_of(("mkdir %s && tar -c --exclude=./build* --exclude=./.git . |"
+      .. " tar -xC %s"):format(tree, tree))
+    assert.equal(0, code, text)
+  end)
+
+  teardown(function()
+    folder:remove()
+  end)
+
+  local function run(command)
+    return output_of(("cd %s && export CMAKE_BUILD_TYPE=Debug CMAKE_BUILD_PARALLEL_LEVEL=2"
+      .. " XDG_CACHE_HOME=%s/cache ENCLAVE_IMAGE=%s; unset LUA_PATH LUA_CPATH; %s"):format(tree,
+      folder.path, support.image, command))
+  end
+
+  it("is a program that ran in a warm sandbox after one command", function()
+    local text, code = run("sh examples/quickstart.sh")
+    assert.equal(0, code, text)
+    assert.matches("output: from pool", text)
+    text, code = run("sh examples/quickstart.sh --stop")
+    assert.same({ "-- stopped\n", 0 }, { text, code })
+  end)
+
+  it("is a rock after another", function()
+    local text, code = run(("luarocks --lua-version 5.4 --tree %s/rocks make --deps-mode none")
+      :format(folder.path))
+    assert.equal(0, code, text)
+    text, code = clean(([[%s/rocks/bin/enclave-lua exec --sandbox-type fake 'print(7)']]):format(
+      folder.path))
+    assert.same({ "7\n", 0 }, { text, code })
+    text, code = clean(("LUA_PATH='%s/rocks/share/lua/5.4/?.lua;%s/rocks/share/lua/5.4/?/init.lua"
+      .. ";;' LUA_CPATH='%s/rocks/lib/lua/5.4/?.so;;' lua5.4 -e 'require \"enclave\"'"):format(
+      folder.path, folder.path, folder.path))
+    assert.equal(0, code, text)
+  end)
+end)
+
 describe("the Debian packages", function()
   it("are what lintian wants", function()
     local folder = support.folder()

@@ -1,6 +1,7 @@
 -- What the README says is so: its programs run, its table of the config has every field, and the
 -- files that it names are there.
 local enclave = require "enclave"
+local program = require "spec.program"
 local support = require "spec.support"
 
 local file = assert(io.open("README.md"))
@@ -61,6 +62,57 @@ describe("the README", function()
     local id = assert(manager:create_sandbox("docker", { image = support.image }))
     for field in pairs(assert(manager:get_sandbox_info(id)).config) do
       assert.is_true(told[field], field)
+    end
+  end)
+
+  -- Each is run by a file of these, in which its words stand.
+  local proofs = {
+    ["sh examples/quickstart.sh"] = { "spec/install_spec.lua", '"sh examples/quickstart.sh"' },
+    ["sh examples/quickstart.sh --stop"] = { "spec/install_spec.lua", "quickstart.sh --stop" },
+    ["sh spec/run.sh"] = { ".ci/run", "spec/run.sh" },
+    ["cmake --install build --prefix /usr/local"] = { "spec/install_spec.lua",
+      "cmake --install %s --prefix %s" },
+    ["cmake -S . -B out -DCMAKE_INSTALL_PREFIX=/usr && cmake --build out && cd out && cpack"] =
+      { "spec/install_spec.lua", "cpack -G DEB" },
+    ["cmake -S . -B one -DENCLAVE_STATIC=ON && cmake --build one"] = { "spec/run.sh",
+      "-DENCLAVE_STATIC=ON" },
+    ["luarocks make"] = { "spec/install_spec.lua", "make --deps-mode none" },
+    ["enclave-lua script.lua"] = { "spec/examples_spec.lua", "interpreter, script" },
+    ["pkg-config enclave"] = { "spec/embed_spec.lua", "pkg-config --cflags --libs enclave" },
+  }
+
+  local function read(path)
+    local from <close> = assert(io.open(path))
+    return from:read("a")
+  end
+
+  it("names commands that specs run", function()
+    local commands = {}
+    for _, block in ipairs(blocks("sh")) do
+      for line in block.code:gmatch("[^\n]+") do
+        commands[line:gsub("%s+#.*", "")] = true
+      end
+    end
+    for span in readme:gmatch("`([%l/]+%-?%l* [^`\n]+)`") do
+      local first = span:match("^%S+")
+      if first:find("enclave%-lua$") or first == "sh" or first == "cmake" or first == "luarocks"
+        or first == "pkg-config" then
+        commands[span] = true
+      end
+    end
+    for command in pairs(commands) do
+      local option = command:match("^sh spec/run%.sh (%-%-%l+)")
+      local name = command:match("enclave%-lua (%l+)") or ""
+      local proof = proofs[command]
+      if proof then
+        assert.is_truthy(read(proof[1]):find(proof[2], 1, true), command)
+      elseif option then
+        assert.is_truthy(read("spec/run.sh"):find("\n" .. option .. ")", 1, true), command)
+      else
+        local text, err, code = program.run(name .. " --help")
+        assert.same({ "", 0 }, { err, code }, command)
+        assert.is_truthy(text:find("enclave-lua " .. name, 1, true), command)
+      end
     end
   end)
 

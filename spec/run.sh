@@ -9,7 +9,7 @@
 #                            every language that Debian has, instead: some minutes, 3 GB
 #   sh spec/run.sh --soak MINUTES
 #                            callers under faults for so long, instead
-#   sh spec/run.sh --analyze clang-tidy over the C code, instead: minutes
+#   sh spec/run.sh --analyze clang-tidy and gcc's analyzer over the C code, instead: minutes
 #   sh spec/run.sh --coverage
 #                            how much of the code the tests run, instead: some 20 minutes
 #
@@ -48,7 +48,7 @@ export PATH
 # and packages; the IPython of notebooks, which sandboxes see; the clock that jumps.
 # shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
-  lua-busted lua-check libcmocka-dev g++ clang clang-format clang-tidy cppcheck llvm valgrind \
+  lua-busted lua-check lua-cjson-dev libcmocka-dev g++ clang clang-format clang-tidy cppcheck llvm valgrind \
   libclang-rt-14-dev shellcheck \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
@@ -114,6 +114,7 @@ case ${1:-} in
   exit ;;
 --analyze)
   clang_tidy
+  gcc_analyzer
   exit ;;
 --coverage)
   install_packages gcovr
@@ -142,13 +143,24 @@ formatting() {
   find src include spec examples -name '*.[ch]' -exec clang-format --dry-run -Werror {} +
 }
 gcc_release() {
-  cmake -S "$top" -B "$top/build-release" -G Ninja -DCMAKE_BUILD_TYPE=Release
+  cmake -S "$top" -B "$top/build-release" -G Ninja -DCMAKE_BUILD_TYPE=Release -DENCLAVE_STATIC=ON \
+    -DENCLAVE_TESTS=OFF
   cmake --build "$top/build-release"
+  cp "$top/build-release/enclave-lua" "$work/alone"
+  one_file
 }
+# What can be inside is, and it needs no file beside it.
+one_file() (
+  unset LUA_PATH LUA_CPATH
+  cd /
+  ! ldd "$work/alone" | grep -E 'lua|libuv|jansson|microhttpd' &&
+    "$work/alone" --version | grep 'Lua files: inside' &&
+    [ "$("$work/alone" exec --sandbox-type fake 'print(7)')" = 7 ]
+)
 # What submits and cancels from other threads.
 threads() {
   cmake -S "$top" -B "$top/build-thread" -G Ninja -DENCLAVE_TESTS=ON -DENCLAVE_SANITIZE=thread &&
-    cmake --build "$top/build-thread" --target embed_test embed_loop_test &&
+    cmake --build "$top/build-thread" --target embed_test embed_loop_test embed_hostile_test &&
     TSAN_OPTIONS="exitcode=66 suppressions=$top/spec/embed/tsan.supp" \
       ctest --test-dir "$top/build-thread" --output-on-failure -R '^embed_'
 }
@@ -212,7 +224,8 @@ check "luacheck" luacheck -q lua spec examples
 ! needs "shellcheck" shellcheck || check "shellcheck" \
   shellcheck -x -a .ci/run spec/run.sh spec/engine.sh spec/chaos/run.sh examples/quickstart.sh
 ! needs "cppcheck" cppcheck || check "cppcheck" cpp_check
-check "Release build, gcc" gcc_release
+check "no calls of Linux alone, but in its files" portable
+check "Release build in one file, gcc" gcc_release
 check "calls of many threads, thread sanitizer" threads
 
 wait "$lanes" || { cat "$work/images.log" >&2; die "the images could not be made"; }
