@@ -307,6 +307,8 @@ static void endpoints(void **state) {
         {"tcp://host", true, "https://host:2376"},
         {"tcp://[::1]:99/", false, "http://[::1]:99"},
         {"tcp://[::1]", false, "http://[::1]:2375"},
+        {"host:2375", false, "http://host:2375"},
+        {"[::1]", true, "https://[::1]:2376"},
         {"http://host", true, "http://host"},
         {"https://host:1", false, "https://host:1"},
         {"unix://relative", false, NULL},
@@ -314,6 +316,8 @@ static void endpoints(void **state) {
         {"tcp://host/path", false, NULL},
         {"tcp://user@host", false, NULL},
         {"ssh://host", false, NULL},
+        {"npipe:////./pipe/docker_engine", false, NULL},
+        {"unix:/var/run/docker.sock", false, NULL},
         {"/var/run/docker.sock", false, NULL},
         {"", false, NULL},
     };

@@ -17,6 +17,11 @@ static const char *after(const char *text, const char *prefix) {
     return strncmp(text, prefix, len) ? NULL : text + len; /* NOLINT: no text, no success */
 }
 
+/* "host:2375", which Docker's own tools take too. NULL: it is something else. */
+static const char *without_scheme(const char *host) {
+    return *host && !strchr(host, '/') ? host : NULL;
+}
+
 static int parse_unix(struct enc_endpoint *endpoint, const char *path, struct enclave_error *err) {
     if (path[0] != '/')
         return enc_fail(err,
@@ -80,9 +85,17 @@ int enc_endpoint_parse(struct enc_endpoint *endpoint,
         rc = parse_tcp(endpoint, "https://", rest, NULL, err);
     else if ((rest = after(host, "http://")))
         rc = parse_tcp(endpoint, "http://", rest, NULL, err);
-    else if ((rest = after(host, "tcp://")))
+    else if ((rest = after(host, "tcp://")) || (rest = without_scheme(host)))
         rc = tls ? parse_tcp(endpoint, "https://", rest, ":2376", err)
                  : parse_tcp(endpoint, "http://", rest, ":2375", err);
+    else if (after(host, "ssh://"))
+        rc = enc_fail(err,
+                      ENCLAVE_INVALID,
+                      op,
+                      "host \"%s\": ssh is not spoken here; forward the socket (ssh -nNT -L "
+                      "/tmp/docker.sock:/var/run/docker.sock …) and expect it at "
+                      "unix:///tmp/docker.sock",
+                      host);
     else
         rc = enc_fail(err,
                       ENCLAVE_INVALID,

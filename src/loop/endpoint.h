@@ -15,7 +15,7 @@ struct enc_endpoint {
     bool verify;                          /* check the server's certificate */
 };
 
-/* host: "unix:///var/run/docker.sock", "tcp://h:2375", "http://…", "https://…".
+/* host: "unix:///var/run/docker.sock", "tcp://h:2375" or "h:2375", "http://…", "https://…".
  * cert_path: folder of ca.pem, cert.pem, key.pem; NULL or "" for none.
  * tcp:// with tls means https. -1 for a host that cannot be understood. */
 int enc_endpoint_parse(struct enc_endpoint *endpoint,

@@ -103,7 +103,6 @@ static int set_up(struct enc_stream *stream, const char *path, const char *body)
                         len) ||
         !enc_buf_append(&stream->out, body ? body : "", len))
         return -1;
-    stream->request_len = stream->out.len;
     curl_easy_setopt(stream->exchange.easy, CURLOPT_CONNECT_ONLY, 1L);
     return enc_exchange_open(&stream->multi, &stream->exchange);
 }

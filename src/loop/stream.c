@@ -13,18 +13,17 @@ static bool reads(const struct enc_stream *stream) {
            (stream->phase == ENC_STREAM_OPEN && !stream->paused);
 }
 
-static size_t may_send(const struct enc_stream *stream) {
-    return stream->phase == ENC_STREAM_OPEN     ? stream->out.len
-           : stream->phase == ENC_STREAM_ASKING ? stream->request_len
-                                                : 0;
+/* Until it is open only the request goes out. */
+static bool has_to_send(const struct enc_stream *stream) {
+    return (stream->phase == ENC_STREAM_OPEN || stream->phase == ENC_STREAM_ASKING) &&
+           stream->sent < stream->out.len;
 }
 
 /* Asks the socket for what is wanted now. */
 static void watch(struct enc_stream *stream) {
     if (!stream->polled)
         return;
-    int events =
-        (reads(stream) ? UV_READABLE : 0) | (may_send(stream) > stream->sent ? UV_WRITABLE : 0);
+    int events = (reads(stream) ? UV_READABLE : 0) | (has_to_send(stream) ? UV_WRITABLE : 0);
     if (events == stream->polling)
         return;
     stream->polling = events;
@@ -37,6 +36,7 @@ static void watch(struct enc_stream *stream) {
 static void release(struct enc_stream *stream) {
     enc_buf_free(&stream->reply);
     enc_buf_free(&stream->out);
+    enc_buf_free(&stream->next);
     free(stream);
 }
 
@@ -75,13 +75,28 @@ static void later(struct enc_stream *stream) {
     enc_timer_start(stream->loop, &stream->again, 0);
 }
 
+/* All of out was taken: goes on with what has come meanwhile. */
+static void take_next(struct enc_stream *stream) {
+    struct enc_buf empty = stream->out;
+    stream->out = stream->next;
+    stream->sent = empty.len = 0;
+    if (empty.cap > ENC_SCRATCH_SIZE)
+        enc_buf_free(&empty);
+    stream->next = empty;
+}
+
 void enc_stream_flush(struct enc_stream *stream) {
-    size_t limit = may_send(stream);
     enc_loop_enter(stream->loop);
-    while (stream->sent < limit && !stream->broken.code) {
+    while (!stream->broken.code) {
         size_t taken = 0;
-        CURLcode code = curl_easy_send(
-            stream->exchange.easy, stream->out.data + stream->sent, limit - stream->sent, &taken);
+        if (stream->phase == ENC_STREAM_OPEN && stream->sent == stream->out.len)
+            take_next(stream);
+        if (!has_to_send(stream))
+            break;
+        CURLcode code = curl_easy_send(stream->exchange.easy,
+                                       stream->out.data + stream->sent,
+                                       stream->out.len - stream->sent,
+                                       &taken);
         if (code == CURLE_AGAIN)
             break;
         if (code != CURLE_OK) {
@@ -97,10 +112,7 @@ void enc_stream_flush(struct enc_stream *stream) {
         stream->sent += taken;
     }
     enc_loop_leave(stream->loop);
-    if (stream->phase == ENC_STREAM_OPEN && stream->sent == stream->out.len) {
-        stream->sent = stream->out.len = 0;
-        if (stream->out.cap > ENC_SCRATCH_SIZE)
-            enc_buf_free(&stream->out);
+    if (stream->phase == ENC_STREAM_OPEN && !stream->out.len) {
         if (stream->on_drain) {
             stream->drained = true;
             later(stream);
@@ -213,12 +225,7 @@ static void on_closed(uv_handle_t *handle) {
 int enc_stream_write(struct enc_stream *stream, const void *bytes, size_t len) {
     if (stream->phase == ENC_STREAM_ENDED || stream->ending || stream->broken.code)
         return -1;
-    if (stream->phase == ENC_STREAM_OPEN && stream->sent > ENC_SCRATCH_SIZE &&
-        stream->sent > stream->out.len / 2) {
-        enc_buf_consume(&stream->out, stream->sent);
-        stream->sent = 0;
-    }
-    if (!enc_buf_append(&stream->out, bytes, len)) {
+    if (!enc_buf_append(stream->out.len ? &stream->next : &stream->out, bytes, len)) {
         enc_fail_nomem(&stream->broken, stream->op);
         later(stream);
         return -1;
@@ -229,7 +236,7 @@ int enc_stream_write(struct enc_stream *stream, const void *bytes, size_t len) {
 }
 
 size_t enc_stream_queued(const struct enc_stream *stream) {
-    return stream->out.len - stream->sent;
+    return stream->out.len - stream->sent + stream->next.len;
 }
 
 void enc_stream_on_drain(struct enc_stream *stream, void (*on_drain)(void *data)) {

@@ -29,10 +29,12 @@ struct enc_stream {
     uv_poll_t poll;
     int polling; /* events asked for */
     int fd;
-    struct enc_buf reply;     /* head, while asking */
-    struct enc_buf out;       /* from sent on still to be written */
-    size_t sent, request_len; /* until it is open only the request goes out */
-    struct enc_timer again;   /* work for the next turn, without waiting for the socket */
+    struct enc_buf reply; /* head, while asking */
+    /* From sent on still to be written; first the request. It stays where it is until all of it
+     * was taken: TLS wants to be given the same bytes again. What comes meanwhile is in next. */
+    struct enc_buf out, next;
+    size_t sent;
+    struct enc_timer again; /* work for the next turn, without waiting for the socket */
     struct enc_timer overdue;
     bool drained;                /* on_drain is due */
     struct enclave_error broken; /* code: on_end is due */
