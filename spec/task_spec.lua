@@ -263,6 +263,20 @@ core_support.under_each_collector("a task", function()
     assert.is_nil((other:join()))
   end)
 
+  it("ends when its coroutine is closed by hand while nothing else could wake anyone", function()
+    local first, second, closed
+    first = core.spawn(function()
+      closed = coroutine.running()
+      return second:join()
+    end)
+    second = core.spawn(function() return first:join() end)
+    core.sleep(0)
+    coroutine.close(closed)
+    closed = nil
+    local ended, value, err = second:join()
+    assert.same({ true, nil, "internal" }, { ended, value, err.code })
+  end)
+
   it("is collected when it has ended", function()
     local weak = setmetatable({}, { __mode = "k" })
     core.run(function()

@@ -203,6 +203,12 @@ int l_read_fields(lua_State *L,
     return 0;
 }
 
+int l_raw_field(lua_State *L, int index, const char *name) {
+    index = lua_absindex(L, index);
+    lua_pushstring(L, name);
+    return lua_rawget(L, index);
+}
+
 void l_check_type(lua_State *L, int index, int type, const char *op, const char *name) {
     if (lua_type(L, index) == type)
         return;
@@ -221,6 +227,15 @@ const char *l_check_string(lua_State *L, int index, const char *op, const char *
     const char *value = l_check_bytes(L, index, op, name, &len);
     if (strlen(value) != len)
         l_misuse(L, op, "%s: \"%.60s\": expected a string without NUL bytes", name, value);
+    return value;
+}
+
+lua_Integer l_check_integer(lua_State *L, int index, const char *op, const char *name) {
+    int exact = 0;
+    l_check_type(L, index, LUA_TNUMBER, op, name);
+    lua_Integer value = lua_tointegerx(L, index, &exact);
+    if (!exact)
+        l_misuse(L, op, "%s: %.14g: expected an integer", name, lua_tonumber(L, index));
     return value;
 }
 

@@ -49,10 +49,14 @@ int l_read_timeout(lua_State *L,
 
 /* Raise. */
 const char *l_check_bytes(lua_State *L, int index, const char *op, const char *name, size_t *len);
+lua_Integer l_check_integer(lua_State *L, int index, const char *op, const char *name);
 const char *l_check_string(lua_State *L, int index, const char *op, const char *name);
 void l_check_type(lua_State *L, int index, int type, const char *op, const char *name);
 /* nil or a function. */
 bool l_opt_function(lua_State *L, int index, const char *op, const char *name);
+
+/* A field of the table at index onto the stack, and its type; calls no metamethod. */
+int l_raw_field(lua_State *L, int index, const char *name);
 
 /* The value, for a message. */
 void l_show(lua_State *L, int index, char *text, size_t size);

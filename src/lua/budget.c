@@ -5,6 +5,8 @@
 
 #include "args.h"
 
+#define L_BUDGET "enclave.Budget"
+
 #define STEP  1000 /* instructions between looks */
 #define TRIES 8    /* errors that a call may catch before each of its instructions fails */
 
@@ -83,7 +85,7 @@ void l_budget_bind(lua_State *co, const struct l_budget *budget) {
 }
 
 static int frame_gc(lua_State *L) {
-    struct frame *frame = lua_touserdata(L, 1);
+    struct frame *frame = luaL_checkudata(L, 1, L_BUDGET);
     l_budget_drop(frame->budget);
     frame->budget = NULL;
     return 0;
@@ -110,12 +112,11 @@ static int bounded_end(lua_State *L, int status, lua_KContext context) {
 /* bounded(limit, fn, ...) */
 static int bounded(lua_State *L) {
     struct l_core *core = l_core(L);
-    l_check_type(L, 1, LUA_TNUMBER, "bounded", "limit");
+    lua_Integer limit = l_check_integer(L, 1, "bounded", "limit");
     l_check_type(L, 2, LUA_TFUNCTION, "bounded", "fn");
-    lua_Integer limit = luaL_checkinteger(L, 1);
     struct frame *frame = lua_newuserdatauv(L, sizeof *frame, 0);
     *frame = (struct frame){.hook = lua_gethook(L)};
-    if (luaL_newmetatable(L, "enclave.Budget")) {
+    if (luaL_newmetatable(L, L_BUDGET)) {
         lua_pushcfunction(L, frame_gc);
         lua_setfield(L, -2, "__gc");
     }

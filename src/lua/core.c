@@ -33,8 +33,10 @@ void *l_self(lua_State *L, int index, const char *name, const char *op) {
     return self;
 }
 
+#define L_CANARY "enclave.Canary"
+
 static int canary_gc(lua_State *L) {
-    struct l_core **self = lua_touserdata(L, 1), *core = *self;
+    struct l_core **self = luaL_checkudata(L, 1, L_CANARY), *core = *self;
     if (core->canary == self)
         l_close(L, core);
     return 0;
@@ -43,7 +45,7 @@ static int canary_gc(lua_State *L) {
 void l_canary(lua_State *L, struct l_core *core) {
     struct l_core **self = lua_newuserdatauv(L, sizeof *self, 0);
     *self = core;
-    if (luaL_newmetatable(L, "enclave.Canary")) {
+    if (luaL_newmetatable(L, L_CANARY)) {
         lua_pushcfunction(L, canary_gc);
         lua_setfield(L, -2, "__gc");
     }
@@ -53,7 +55,7 @@ void l_canary(lua_State *L, struct l_core *core) {
 }
 
 static int wait_gc(lua_State *L) {
-    l_wait_end(lua_touserdata(L, 1));
+    l_wait_end(luaL_checkudata(L, 1, L_WAIT));
     return 0;
 }
 

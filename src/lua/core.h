@@ -113,8 +113,13 @@ struct l_wait {
     lua_KFunction k;
 };
 
-/* A userdata of this size that starts with a wait, zeroed; left on the stack. */
+/* A userdata of this size that starts with a wait, zeroed; left on the stack. Making it, as
+ * anything that Lua allocates, may run finalizers of the script, which may close what one has
+ * looked at before: so it is made first and looked at then. */
 void *l_new_wait(lua_State *L, struct l_core *core, size_t size, void (*drop)(struct l_wait *));
+/* The wait is on the top: the value at index lives as long as it does, also when the coroutine
+ * that waits is closed. */
+void l_wait_keep(lua_State *L, int index);
 void l_wait_init(struct l_wait *wait, struct l_core *core, void (*drop)(struct l_wait *));
 /* Drops it and frees its error: the end of the userdata. */
 void l_wait_end(struct l_wait *wait);

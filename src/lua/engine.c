@@ -229,7 +229,7 @@ static int configure(lua_State *L) {
     if (settings.on_log) {
         luaL_unref(L, LUA_REGISTRYINDEX, core->on_log);
         core->on_log = LUA_NOREF;
-        lua_getfield(L, 1, "on_log");
+        l_raw_field(L, 1, "on_log");
         core->on_log = luaL_ref(L, LUA_REGISTRYINDEX);
     }
     lua_pushboolean(L, true);

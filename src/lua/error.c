@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core.h"
+#include "args.h"
 
 static int to_string(lua_State *L) {
     lua_getfield(L, 1, "code");
@@ -116,9 +116,9 @@ void l_push_caught(lua_State *L, int index, const char *op) {
 
 /* core.error(code, message, op) */
 int l_error_new(lua_State *L) {
-    const char *code = luaL_checkstring(L, 1);
-    luaL_checkstring(L, 2);
-    const char *op = luaL_optstring(L, 3, "");
+    const char *code = l_check_string(L, 1, "error", "code");
+    l_check_string(L, 2, "error", "message");
+    const char *op = lua_isnoneornil(L, 3) ? "" : l_check_string(L, 3, "error", "op");
     if (!code_of(code))
         return l_misuse(L, "error", "code: \"%.40s\": expected one of the error codes", code);
     lua_pushvalue(L, 2);

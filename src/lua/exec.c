@@ -77,10 +77,10 @@ static int sandbox_exec(lua_State *L) {
     lua_replace(L, RUN); /* above the options are only what the spec pointed to */
     lua_settop(L, RUN);
     if (run->takes[ENC_STDOUT])
-        lua_getfield(L, 2, "on_stdout");
+        l_raw_field(L, 2, "on_stdout");
     lua_settop(L, ON_STDOUT);
     if (run->takes[ENC_STDERR])
-        lua_getfield(L, 2, "on_stderr");
+        l_raw_field(L, 2, "on_stderr");
     lua_settop(L, BASE);
     return step(L, LUA_OK, (lua_KContext)run);
 }
@@ -113,7 +113,7 @@ static int sandbox_start(lua_State *L) {
     struct enclave_error err;
     lua_settop(L, 2);
     l_check_type(L, 2, LUA_TTABLE, op, "options");
-    if (lua_getfield(L, 2, "on_stdout") != LUA_TNIL || lua_getfield(L, 2, "on_stderr") != LUA_TNIL)
+    if (l_raw_field(L, 2, "on_stdout") != LUA_TNIL || l_raw_field(L, 2, "on_stderr") != LUA_TNIL)
         return l_misuse(L, op, "on_stdout, on_stderr: expected with exec; here use Run:read");
     lua_settop(L, 2);
     struct l_run *run = l_run_start(L, op, true, &err);

@@ -64,16 +64,34 @@ static int end(lua_State *L, int status, lua_KContext context) {
     return 1;
 }
 
-static int begin(lua_State *L, struct l_sandbox *sandbox, struct transfer *self) {
-    enc_list_push_back(&sandbox->ops, &self->wait.in_source);
-    l_await(L, &self->wait, (lua_KContext)self, end);
-    return end(L, LUA_OK, (lua_KContext)self);
-}
-
+/* Left on the stack; its collection frees the bytes. */
 static struct transfer *transfer_new(lua_State *L, const char *op) {
     struct transfer *self = l_new_wait(L, l_core(L), sizeof *self, drop);
     self->op = op;
     return self;
+}
+
+/* The arguments were read: makes the operation. NULL: *failed values on the stack say why it
+ * cannot begin. */
+static struct transfer *prepare(lua_State *L,
+                                const char *op,
+                                struct l_sandbox **sandbox,
+                                int *failed) {
+    struct enclave_error err;
+    if ((*failed = l_refuse_cancelled(L, l_core(L), op)))
+        return NULL;
+    struct transfer *self = transfer_new(L, op);
+    *sandbox = l_sandbox_open(L, op, &err);
+    if (*sandbox)
+        return self;
+    *failed = l_fail(L, &err);
+    return NULL;
+}
+
+static int begin(lua_State *L, struct l_sandbox *sandbox, struct transfer *self) {
+    enc_list_push_back(&sandbox->ops, &self->wait.in_source);
+    l_await(L, &self->wait, (lua_KContext)self, end);
+    return end(L, LUA_OK, (lua_KContext)self);
 }
 
 struct options {
@@ -104,17 +122,19 @@ static int put_file(lua_State *L) {
         {0}};
     struct enclave_error err;
     struct options options;
+    struct l_sandbox *sandbox;
     size_t len;
+    int failed;
     lua_settop(L, 4);
-    struct l_sandbox *sandbox = l_sandbox_open(L, op, &err);
+    l_self(L, 1, L_SANDBOX, op);
     const char *path = l_check_string(L, 2, op, "path");
     const char *bytes = l_check_bytes(L, 3, op, "bytes", &len);
-    if (!sandbox || read_options(L, 4, fields, op, &options, &err))
+    if (read_options(L, 4, fields, op, &options, &err))
         return l_fail(L, &err);
-    int refused = l_refuse_cancelled(L, l_core(L), op);
-    if (refused)
-        return refused;
-    struct transfer *self = transfer_new(L, op);
+    struct transfer *self = prepare(L, op, &sandbox, &failed);
+    if (!self)
+        return failed;
+    l_wait_keep(L, 3);
     self->transfer = enc_sandbox_put(sandbox->sandbox,
                                      ENC_PUT_FILE,
                                      path,
@@ -136,15 +156,16 @@ static int get_file(lua_State *L) {
         {0}};
     struct enclave_error err;
     struct options options;
+    struct l_sandbox *sandbox;
+    int failed;
     lua_settop(L, 3);
-    struct l_sandbox *sandbox = l_sandbox_open(L, op, &err);
+    l_self(L, 1, L_SANDBOX, op);
     const char *path = l_check_string(L, 2, op, "path");
-    if (!sandbox || read_options(L, 3, fields, op, &options, &err))
+    if (read_options(L, 3, fields, op, &options, &err))
         return l_fail(L, &err);
-    int refused = l_refuse_cancelled(L, l_core(L), op);
-    if (refused)
-        return refused;
-    struct transfer *self = transfer_new(L, op);
+    struct transfer *self = prepare(L, op, &sandbox, &failed);
+    if (!self)
+        return failed;
     self->wants_bytes = true;
     self->transfer = enc_sandbox_get(
         sandbox->sandbox, path, options.max_size, deadline_of(&options), on_done, self, &err);
@@ -167,31 +188,32 @@ static int unpack(lua_State *L,
 
 static int put_archive(lua_State *L) {
     static const char op[] = "sandbox.put_archive";
-    struct enclave_error err;
+    struct l_sandbox *sandbox;
     size_t len;
+    int failed;
     lua_settop(L, 3);
-    struct l_sandbox *sandbox = l_sandbox_open(L, op, &err);
+    l_self(L, 1, L_SANDBOX, op);
     const char *tar = l_check_bytes(L, 2, op, "tar", &len);
     const char *folder = lua_isnil(L, 3) ? NULL : l_check_string(L, 3, op, "folder");
-    if (!sandbox)
-        return l_fail(L, &err);
-    int refused = l_refuse_cancelled(L, l_core(L), op);
-    return refused ? refused : unpack(L, transfer_new(L, op), sandbox, tar, len, folder);
+    struct transfer *self = prepare(L, op, &sandbox, &failed);
+    if (!self)
+        return failed;
+    l_wait_keep(L, 2);
+    return unpack(L, self, sandbox, tar, len, folder);
 }
 
 static int put_dir(lua_State *L) {
     static const char op[] = "sandbox.put_dir";
     struct enclave_error err;
+    struct l_sandbox *sandbox;
+    int failed;
     lua_settop(L, 3);
-    struct l_sandbox *sandbox = l_sandbox_open(L, op, &err);
+    l_self(L, 1, L_SANDBOX, op);
     const char *from = l_check_string(L, 2, op, "host_folder");
     const char *folder = lua_isnil(L, 3) ? NULL : l_check_string(L, 3, op, "folder");
-    if (!sandbox)
-        return l_fail(L, &err);
-    int refused = l_refuse_cancelled(L, l_core(L), op);
-    if (refused)
-        return refused;
-    struct transfer *self = transfer_new(L, op);
+    struct transfer *self = prepare(L, op, &sandbox, &failed);
+    if (!self)
+        return failed;
     if (enc_archive_folder(from, &self->bytes, &err))
         return l_fail(L, &err);
     return unpack(L, self, sandbox, self->bytes.data, self->bytes.len, folder);
@@ -199,7 +221,7 @@ static int put_dir(lua_State *L) {
 
 /* The files of a table, bytes by name, which keeps them alive. */
 static struct enc_tar_file *files_of(lua_State *L, int table, const char *op, size_t *count) {
-    size_t room = 0, len;
+    size_t room = 0;
     l_check_type(L, table, LUA_TTABLE, op, "files");
     luaL_checkstack(L, 4, op);
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
@@ -208,9 +230,10 @@ static struct enc_tar_file *files_of(lua_State *L, int table, const char *op, si
     *count = 0;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
         struct enc_tar_file *file = &files[(*count)++];
+        if (*count > room)
+            l_misuse(L, op, "files: they were changed meanwhile");
         file->name = l_check_string(L, -2, op, "files: a name");
-        file->bytes = l_check_bytes(L, -1, op, "files: a value", &len);
-        file->len = len;
+        file->bytes = l_check_bytes(L, -1, op, "files: a value", &file->len);
     }
     return files;
 }
@@ -219,17 +242,19 @@ static struct enc_tar_file *files_of(lua_State *L, int table, const char *op, si
 static int put_files(lua_State *L) {
     static const char op[] = "sandbox.put_files";
     struct enclave_error err;
+    struct l_sandbox *sandbox;
     size_t count;
+    int failed;
     lua_settop(L, 2);
-    struct l_sandbox *sandbox = l_sandbox_open(L, op, &err);
+    l_self(L, 1, L_SANDBOX, op);
+    struct transfer *self = prepare(L, op, &sandbox, &failed);
+    if (!self)
+        return failed;
     struct enc_tar_file *files = files_of(L, 2, op, &count);
-    if (!sandbox)
-        return l_fail(L, &err);
-    int refused = l_refuse_cancelled(L, l_core(L), op);
-    if (refused)
-        return refused;
-    struct transfer *self = transfer_new(L, op);
+    lua_pushvalue(L, 3); /* the operation, last */
     if (enc_archive_files(files, count, &self->bytes, &err))
+        return l_fail(L, &err);
+    if (!(sandbox = l_sandbox_open(L, op, &err)))
         return l_fail(L, &err);
     return unpack(L, self, sandbox, self->bytes.data, self->bytes.len, NULL);
 }
@@ -239,7 +264,7 @@ static int archive_folder(lua_State *L) {
     static const char op[] = "archive_folder";
     struct enclave_error err;
     const char *folder = l_check_string(L, 1, op, "host_folder");
-    struct transfer *self = transfer_new(L, op); /* its collection frees the bytes */
+    struct transfer *self = transfer_new(L, op);
     if (enc_archive_folder(folder, &self->bytes, &err))
         return l_fail(L, &err);
     lua_pushlstring(L, self->bytes.data, self->bytes.len);

@@ -27,6 +27,8 @@ static const char *type_of(mode_t mode) {
     return S_ISLNK(mode) ? "link" : "other";
 }
 
+#define L_NAMES "enclave.Names"
+
 /* The names, in a userdata: making tables of them may raise. */
 struct names {
     struct dirent **list;
@@ -34,7 +36,7 @@ struct names {
 };
 
 static int names_gc(lua_State *L) {
-    struct names *names = lua_touserdata(L, 1);
+    struct names *names = luaL_checkudata(L, 1, L_NAMES);
     for (int i = 0; i < names->count; i++)
         free(names->list[i]);
     free(names->list);
@@ -45,7 +47,7 @@ static int names_gc(lua_State *L) {
 static struct names *names_new(lua_State *L) {
     struct names *names = lua_newuserdatauv(L, sizeof *names, 0);
     *names = (struct names){NULL, 0};
-    if (luaL_newmetatable(L, "enclave.Names")) {
+    if (luaL_newmetatable(L, L_NAMES)) {
         lua_pushcfunction(L, names_gc);
         lua_setfield(L, -2, "__gc");
     }

@@ -85,19 +85,27 @@ static void on_end(struct l_task *task, void *data) {
     forget(hook);
 }
 
+/* NULL: it has died, or nobody waits for the answer any more. */
+static struct enc_sandbox *find(const struct l_hook *hook) {
+    const struct l_pool *pool = hook->pool;
+    return pool && pool->pool ? enc_pool_find(pool->pool, hook->sandbox) : NULL;
+}
+
 static int start(lua_State *L) {
     struct l_hook *hook = lua_touserdata(L, 1);
     struct l_pool *pool = hook->pool;
-    struct enc_sandbox *sandbox = pool->pool ? enc_pool_find(pool->pool, hook->sandbox) : NULL;
-    if (!sandbox)
+    if (!find(hook))
         return luaL_error(L, "the sandbox has died");
     lua_rawgeti(L, LUA_REGISTRYINDEX, hook->created ? pool->created : pool->retiring);
     struct l_sandbox *shown = l_sandbox_new(L, hook->core, L_SHOWN);
     if (!hook->created)
         lua_pushstring(L, hook->reason);
     struct l_task *task = l_spawn(L, hook->core, hook->created ? 1 : 2);
-    shown->pool = pool;
-    l_sandbox_got(shown, sandbox);
+    struct enc_sandbox *sandbox = find(hook);
+    if (sandbox) { /* still */
+        shown->pool = pool;
+        l_sandbox_got(shown, sandbox);
+    }
     shown->delivered = true;
     hook->shown = shown;
     hook->task = task;

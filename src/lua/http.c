@@ -71,7 +71,7 @@ static bool plain(const char *text) {
 /* "Name: value" strings of the table options.headers; the list and its strings stay on the
  * stack. NULL with err. */
 static const char *const *read_headers(lua_State *L, const char *op, struct enclave_error *err) {
-    lua_getfield(L, 1, "headers");
+    l_raw_field(L, 1, "headers");
     int map = lua_gettop(L), count = 0;
     for (lua_pushnil(L); lua_next(L, map); lua_pop(L, 1))
         count++;
@@ -86,6 +86,10 @@ static const char *const *read_headers(lua_State *L, const char *op, struct encl
                             op,
                             "headers: expected names and values that are strings of "
                             "one line");
+            return NULL;
+        }
+        if (i == count) {
+            enc_fail_misuse(err, op, "headers: they were changed meanwhile");
             return NULL;
         }
         lua_pushfstring(L, "%s: %s", lua_tostring(L, key), lua_tostring(L, key + 1));
@@ -160,6 +164,7 @@ static int http(lua_State *L) {
     if (!is_method(options.method))
         return l_misuse(L, op, "method: \"%.40s\": expected GET, POST, …", options.method);
     struct request *self = l_new_wait(L, core, sizeof *self, drop);
+    int wait = lua_gettop(L);
     const char *path = read_url(L, &options, op, &self->endpoint, &err);
     if (!path)
         return l_fail(L, &err);
@@ -179,6 +184,10 @@ static int http(lua_State *L) {
                                        .data = self};
     if (options.timeout >= 0)
         request.deadline = enc_deadline_in_seconds(options.timeout);
+    if (options.body.data) { /* the caller may change its table meanwhile */
+        l_raw_field(L, 1, "body");
+        lua_setiuservalue(L, wait, 1);
+    }
     self->http = enc_http_start(l_loop(core), &request, &err);
     if (!self->http)
         return l_fail(L, &err);

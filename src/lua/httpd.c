@@ -42,7 +42,7 @@ static int close_server(lua_State *L) {
 }
 
 static int gc_server(lua_State *L) {
-    struct l_server *server = lua_touserdata(L, 1);
+    struct l_server *server = self(L, "httpd");
     while (!enc_list_empty(&server->drains)) /* their waits hold no reference */
         enc_list_remove(server->drains.next);
     return close_server(L);
@@ -107,7 +107,10 @@ static int drain_server(lua_State *L) {
     }
     struct drain *drain = l_new_wait(L, server->core, sizeof *drain, drain_drop);
     drain->timer.fire = drain_late;
-    enc_list_push_back(&server->drains, &drain->wait.in_source);
+    if (!server->httpd) /* a finalizer has closed it */
+        l_wake(&drain->wait);
+    else
+        enc_list_push_back(&server->drains, &drain->wait.in_source);
     if (enc_timer_start(l_loop(server->core), &drain->timer, deadline)) {
         enc_fail_nomem(&err, op);
         return l_fail(L, &err);
@@ -201,7 +204,7 @@ static int httpd(lua_State *L) {
     enc_list_init(&server->requests);
     enc_list_init(&server->drains);
     luaL_setmetatable(L, L_SERVER);
-    lua_getfield(L, 1, "handler");
+    l_raw_field(L, 1, "handler");
     server->handler = luaL_ref(L, LUA_REGISTRYINDEX);
     l_canary(L, core);
     allow_connections((rlim_t)s.max_connections);

@@ -193,7 +193,7 @@ static int reply_write(lua_State *L) {
 }
 
 static int reply_gc(lua_State *L) {
-    struct l_reply *reply = lua_touserdata(L, 1);
+    struct l_reply *reply = l_self(L, 1, L_REPLY, "reply");
     if (reply->request)
         reply->request->reply = NULL;
     return 0;

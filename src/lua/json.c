@@ -56,21 +56,20 @@ static json_t *object_of(
         return NULL;
     }
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        char key[96];
+        char shown[96];
+        size_t len = 0;
         json_t *item = NULL;
-        if (lua_type(L, -2) != LUA_TSTRING) {
-            l_show(L, -2, key, sizeof key);
-            enc_fail_misuse(err, where, "key %s: expected a string, or a list without holes", key);
-        } else {
-            item = value_of(L, lua_gettop(L), depth, lua_tostring(L, -2), err);
-            if (item && json_object_set_new(object, lua_tostring(L, -2), item)) {
-                enc_fail(err,
-                         ENCLAVE_INVALID,
-                         where,
-                         "key \"%.60s\": expected UTF-8",
-                         lua_tostring(L, -2));
-                item = NULL;
-            }
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &len) : NULL;
+        if (!key) {
+            l_show(L, -2, shown, sizeof shown);
+            enc_fail_misuse(
+                err, where, "key %s: expected a string, or a list without holes", shown);
+        } else if (strlen(key) != len) {
+            enc_fail(err, ENCLAVE_INVALID, where, "key \"%.60s\": expected no NUL bytes", key);
+        } else if ((item = value_of(L, lua_gettop(L), depth, key, err)) &&
+                   json_object_set_new(object, key, item)) {
+            enc_fail(err, ENCLAVE_INVALID, where, "key \"%.60s\": expected UTF-8", key);
+            item = NULL;
         }
         if (!item) {
             lua_pop(L, 2);
@@ -139,8 +138,10 @@ json_t *l_to_json(lua_State *L, int index, const char *where, struct enclave_err
 
 /* ---- a userdata that owns one ---------------------------------------------------------- */
 
+#define L_JSON "enclave.Json"
+
 static int box_gc(lua_State *L) {
-    json_t **box = lua_touserdata(L, 1);
+    json_t **box = luaL_checkudata(L, 1, L_JSON);
     json_decref(*box);
     *box = NULL;
     return 0;
@@ -149,7 +150,7 @@ static int box_gc(lua_State *L) {
 static json_t **box_new(lua_State *L) {
     json_t **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
-    if (luaL_newmetatable(L, "enclave.Json")) {
+    if (luaL_newmetatable(L, L_JSON)) {
         lua_pushcfunction(L, box_gc);
         lua_setfield(L, -2, "__gc");
     }

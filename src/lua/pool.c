@@ -1,5 +1,6 @@
 /* The userdata Pool: making, describing and closing it. Filling and borrowing are in
  * pool_use.c, its hooks in hook.c. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,7 +108,7 @@ static struct l_pool *record_new(lua_State *L, struct l_core *core) {
 static int hook_ref(lua_State *L, bool given, const char *name) {
     if (!given)
         return LUA_NOREF;
-    lua_getfield(L, 5, name);
+    l_raw_field(L, 5, name);
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
@@ -230,7 +231,7 @@ static int pool_ran(lua_State *L) {
     l_check_type(L, 2, LUA_TNUMBER, "pool.ran", "seconds");
     if (!pool || l_read_timeout(L, 2, "pool.ran", "seconds", &unused, &err))
         return l_fail(L, &err);
-    enc_pool_ran(pool->pool, (uint64_t)(lua_tonumber(L, 2) * 1e9));
+    enc_pool_ran(pool->pool, (uint64_t)(fmin(lua_tonumber(L, 2), 9e9) * 1e9));
     lua_pushboolean(L, true);
     return 1;
 }
@@ -254,8 +255,12 @@ static int pool_close(lua_State *L) {
         return 1;
     }
     struct l_wait *wait = l_new_wait(L, core, sizeof *wait, NULL);
-    l_pool_start_close(pool);
-    enc_list_push_back(&pool->closers, &wait->in_source);
+    if (pool->pool) {
+        l_pool_start_close(pool);
+        enc_list_push_back(&pool->closers, &wait->in_source);
+    } else {
+        l_wake(wait);
+    }
     l_await(L, wait, (lua_KContext)wait, close_end);
     return close_end(L, LUA_OK, (lua_KContext)wait);
 }

@@ -73,18 +73,18 @@ int l_pool_warm(lua_State *L) {
     struct l_core *core = l_core(L);
     lua_settop(L, 2);
     l_opt_function(L, 2, op, "progress");
-    struct l_pool *pool = l_pool_open(L, op, &err);
-    if (!pool)
-        return l_fail(L, &err);
     int refused = l_refuse_cancelled(L, core, op);
     if (refused)
         return refused;
+    struct warm *warm = l_new_wait(L, core, sizeof *warm, warm_drop);
+    l_progress_init(&warm->progress, &warm->wait);
+    struct l_pool *pool = l_pool_open(L, op, &err);
+    if (!pool)
+        return l_fail(L, &err);
     if (pool->warmed) {
         enc_fail(&err, ENCLAVE_INVALID, op, "the pool was warmed before");
         return l_fail(L, &err);
     }
-    struct warm *warm = l_new_wait(L, core, sizeof *warm, warm_drop);
-    l_progress_init(&warm->progress, &warm->wait);
     warm->pool = pool;
     pool->warming = &warm->wait;
     pool->warmed = true;
@@ -127,15 +127,15 @@ int l_pool_acquire(lua_State *L) {
     struct l_core *core = l_core(L);
     enc_deadline deadline;
     lua_settop(L, 2);
-    struct l_pool *pool = l_pool_open(L, op, &err);
-    if (!pool || l_read_timeout(L, 2, op, "timeout", &deadline, &err))
-        return l_fail(L, &err);
     int refused = l_refuse_cancelled(L, core, op);
     if (refused)
         return refused;
     struct l_sandbox *lent = l_sandbox_new(L, core, L_BORROWED);
     lua_pushvalue(L, 1); /* an open pool stays open as long as something is borrowed */
     lua_setiuservalue(L, 3, 1);
+    struct l_pool *pool = l_pool_open(L, op, &err);
+    if (!pool || l_read_timeout(L, 2, op, "timeout", &deadline, &err))
+        return l_fail(L, &err);
     lent->pool = pool;
     lent->waiter.done = on_lent;
     struct enc_sandbox *sandbox = NULL;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "args.h"
 #include "lua_run.h"
 
 #define MOST_QUEUED (256 * 1024)
@@ -132,9 +133,8 @@ static bool cancel(struct l_wait *wait) {
 
 struct l_run *l_run_start(lua_State *L, const char *op, bool streams, struct enclave_error *err) {
     struct l_core *core = l_core(L);
-    struct l_sandbox *sandbox = l_sandbox_open(L, op, err);
     struct enc_run_spec spec;
-    if (!sandbox || l_read_spec(L, op, &spec, err))
+    if (!l_sandbox_open(L, op, err) || l_read_spec(L, op, &spec, err))
         return NULL;
     if (!streams && spec.stdin_open) {
         enc_fail_misuse(err, op, "stdin_open: true: expected with start, not with exec");
@@ -150,13 +150,15 @@ struct l_run *l_run_start(lua_State *L, const char *op, bool streams, struct enc
     luaL_setmetatable(L, L_RUN);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
-    self->takes[ENC_STDOUT] = streams || lua_getfield(L, 2, "on_stdout") == LUA_TFUNCTION;
-    self->takes[ENC_STDERR] = streams || lua_getfield(L, 2, "on_stderr") == LUA_TFUNCTION;
-    self->keeps = streams || (lua_getfield(L, 2, "keep_output") && lua_toboolean(L, -1));
+    self->takes[ENC_STDOUT] = streams || l_raw_field(L, 2, "on_stdout") == LUA_TFUNCTION;
+    self->takes[ENC_STDERR] = streams || l_raw_field(L, 2, "on_stderr") == LUA_TFUNCTION;
+    self->keeps = streams || (l_raw_field(L, 2, "keep_output") && lua_toboolean(L, -1));
     if (!streams)
         lua_pop(L, 3);
     bool taken = self->takes[ENC_STDOUT] || self->takes[ENC_STDERR];
-    self->run = enc_run_start(sandbox->sandbox, &spec, taken ? &streaming : &plain, self, err);
+    struct l_sandbox *sandbox = l_sandbox_open(L, op, err); /* once more: see l_new_wait */
+    if (sandbox)
+        self->run = enc_run_start(sandbox->sandbox, &spec, taken ? &streaming : &plain, self, err);
     self->ended = !self->run;
     if (!self->run)
         return NULL;

@@ -11,7 +11,10 @@ static struct l_run *self(lua_State *L, const char *op) {
 /* A wait until something happens to the run; left on the stack. */
 static struct l_wait *watch(lua_State *L, struct l_run *run) {
     struct l_wait *wait = l_new_wait(L, run->wait.core, sizeof *wait, NULL);
-    enc_list_push_back(&run->watchers, &wait->in_source);
+    if (run->ended || !enc_list_empty(&run->chunks))
+        l_wake(wait); /* in a finalizer that waited */
+    else
+        enc_list_push_back(&run->watchers, &wait->in_source);
     return wait;
 }
 

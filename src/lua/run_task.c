@@ -44,7 +44,10 @@ static int run(lua_State *L) {
     l_check_type(L, 1, LUA_TFUNCTION, "run", "fn");
     struct l_task *task = l_spawn(L, core, lua_gettop(L) - 1);
     struct l_wait *wait = l_new_wait(L, core, sizeof *wait, NULL);
-    enc_list_push_back(&task->joiners, &wait->in_source);
+    if (task->status == L_TASK_RUNNING)
+        enc_list_push_back(&task->joiners, &wait->in_source);
+    else
+        l_wake(wait);
     l_await(L, wait, (lua_KContext)wait, run_end);
     if (!core->running) { /* the end of the outermost run */
         task->seen = true;
@@ -102,6 +105,7 @@ static int sleep_for(lua_State *L) {
         return l_fail(L, &err);
     struct nap *nap = l_new_wait(L, core, sizeof *nap, nap_drop);
     nap->timer.fire = nap_over;
+    deadline = enc_deadline_min(deadline, ENC_NEVER - 1); /* a wait that can end */
     if (enc_timer_start(l_loop(core), &nap->timer, deadline)) {
         enc_fail_nomem(&err, "sleep");
         return l_fail(L, &err);

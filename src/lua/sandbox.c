@@ -184,7 +184,7 @@ static int close_with(lua_State *L, struct l_sandbox *self, const char *retire) 
         return 1;
     }
     struct l_wait *wait = l_new_wait(L, core, sizeof *wait, forget_latch);
-    struct l_latch *latch = l_latch_new(core, wait);
+    struct l_latch *latch = self->sandbox ? l_latch_new(core, wait) : NULL;
     l_sandbox_release(self, NULL, latch);
     if (latch)
         l_await(L, wait, (lua_KContext)wait, close_end);
@@ -275,13 +275,13 @@ static int sandbox_reset(lua_State *L) {
     static const char op[] = "sandbox.reset";
     struct enclave_error err;
     struct l_core *core = l_core(L);
-    struct l_sandbox *self = l_sandbox_open(L, op, &err);
-    if (!self)
-        return l_fail(L, &err);
     int refused = l_refuse_cancelled(L, core, op);
     if (refused)
         return refused;
     struct reset *reset = l_new_wait(L, core, sizeof *reset, forget_latch);
+    struct l_sandbox *self = l_sandbox_open(L, op, &err);
+    if (!self)
+        return l_fail(L, &err);
     struct l_latch *latch = l_latch_new(core, &reset->wait);
     if (!latch)
         return luaL_error(L, "not enough memory");

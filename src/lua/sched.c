@@ -123,6 +123,10 @@ static const char *turn(lua_State *L, struct l_wait *wait, enum enclave_code *co
         return NULL;
     bool idle = (!resumes || enc_list_empty(&core->ready)) && enc_list_empty(&core->calls);
     if (idle && nothing_pending(core)) {
+        /* That someone has closed a task's coroutine by hand, its collected wait tells. */
+        lua_gc(L, LUA_GCCOLLECT);
+        if (wait->done || (resumes && !enc_list_empty(&core->ready)) || !nothing_pending(core))
+            return NULL;
         *code = ENCLAVE_INTERNAL;
         return shallow ? "deadlock: nothing is pending that could end this wait"
                        : "too many waits inside each other outside of tasks";

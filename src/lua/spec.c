@@ -39,7 +39,8 @@ static const struct l_field limit_fields[] = {{"cpu_seconds", L_SIZE, false, LIM
                                               {"stack", L_SIZE, false, LIMIT(stack_bytes)},
                                               {0}};
 
-#define IN_ENV 0
+#define IN_ENV         0
+#define MOST_ARGUMENTS 1000000
 
 /* A string without NUL at the top of the stack, or NULL with err. what[i], or the variable
  * what. */
@@ -72,6 +73,10 @@ static const char *const *read_argv(lua_State *L, const char *op, struct enclave
         enc_fail_misuse(err, op, "argv: an empty list: expected a program and its arguments");
         return NULL;
     }
+    if (count > MOST_ARGUMENTS) { /* or a table with holes, whose length may be anything */
+        enc_fail(err, ENCLAVE_INVALID, op, "argv: expected at most %d strings", MOST_ARGUMENTS);
+        return NULL;
+    }
     const char **argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, -2, (lua_Integer)i + 1);
@@ -85,31 +90,48 @@ static const char *const *read_argv(lua_State *L, const char *op, struct enclave
     return argv;
 }
 
-/* The map is on the top; a block with the array and its strings takes its place. */
-static const char *const *read_env(lua_State *L, const char *op, struct enclave_error *err) {
-    size_t count = 0, bytes = 0, name_len, value_len;
-    int map = lua_gettop(L);
+/* How many variables the map holds, and how long they are together as NAME=value. */
+static int measure_env(lua_State *L,
+                       int map,
+                       const char *op,
+                       size_t *count,
+                       size_t *bytes,
+                       struct enclave_error *err) {
+    size_t name_len, value_len;
+    *count = *bytes = 0;
     for (lua_pushnil(L); lua_next(L, map); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING || !*lua_tostring(L, -2) ||
             strchr(lua_tostring(L, -2), '=')) {
             char name[96];
             l_show(L, -2, name, sizeof name);
-            enc_fail_misuse(err, op, "env: %s: expected names without \"=\" as keys", name);
-            return NULL;
+            return enc_fail_misuse(err, op, "env: %s: expected names without \"=\" as keys", name);
         }
         const char *name = lua_tolstring(L, -2, &name_len);
         if (!text(L, op, name, IN_ENV, &value_len, err))
-            return NULL;
-        if (strlen(name) != name_len) {
-            enc_fail(err, ENCLAVE_INVALID, op, "env: expected names without NUL bytes");
-            return NULL;
-        }
-        bytes += name_len + value_len + 2;
-        count++;
+            return -1;
+        if (strlen(name) != name_len)
+            return enc_fail(err, ENCLAVE_INVALID, op, "env: expected names without NUL bytes");
+        *bytes += name_len + value_len + 2;
+        ++*count;
     }
+    return 0;
+}
+
+/* The map is on the top; a block with the array and its strings takes its place. */
+static const char *const *read_env(lua_State *L, const char *op, struct enclave_error *err) {
+    size_t count, bytes, count_now, bytes_now, i = 0, name_len, value_len;
+    int map = lua_gettop(L);
+    if (measure_env(L, map, op, &count, &bytes, err))
+        return NULL;
     const char **env = lua_newuserdatauv(L, (count + 1) * sizeof *env + bytes, 0);
+    /* That may have run finalizers, and they may have changed the map. */
+    if (measure_env(L, map, op, &count_now, &bytes_now, err))
+        return NULL;
+    if (count_now != count || bytes_now != bytes) {
+        enc_fail(err, ENCLAVE_INVALID, op, "env: it was changed meanwhile");
+        return NULL;
+    }
     char *at = (char *)(env + count + 1);
-    size_t i = 0;
     for (lua_pushnil(L); lua_next(L, map); lua_pop(L, 1)) {
         const char *name = lua_tolstring(L, -2, &name_len);
         const char *value = lua_tolstring(L, -1, &value_len);
@@ -128,7 +150,7 @@ static int read_limits(lua_State *L,
                        const char *op,
                        struct enc_run_spec *spec,
                        struct enclave_error *err) {
-    lua_getfield(L, 2, "limits");
+    l_raw_field(L, 2, "limits");
     return l_read_fields(L, -1, op, limit_fields, &spec->limits, err);
 }
 
@@ -154,11 +176,11 @@ int l_read_spec(lua_State *L,
     if (options.timeout >= 0)
         spec->deadline = /* never is not the default here */
             enc_deadline_min(enc_deadline_in_seconds(options.timeout), ENC_NEVER - 1);
-    lua_getfield(L, 2, "argv");
+    l_raw_field(L, 2, "argv");
     if (!(spec->argv = read_argv(L, op, err)))
         return -1;
     if (options.env) {
-        lua_getfield(L, 2, "env");
+        l_raw_field(L, 2, "env");
         if (!(spec->env = read_env(L, op, err)))
             return -1;
     }

@@ -107,6 +107,8 @@ static void settle(lua_State *L, struct l_task *task, enum l_task_status status)
 void l_task_ended(lua_State *L, struct l_task *task, int status, int nresults) {
     lua_State *co = task->co;
     bool good = status == LUA_OK;
+    if (task->status != L_TASK_RUNNING)
+        return; /* killed while it ran, by the end of the state: that was told */
     if (good) {
         good = lua_toboolean(co, -nresults);
         lua_remove(co, -nresults);
@@ -227,7 +229,10 @@ static int join_end(lua_State *L, int status, lua_KContext context) {
 static struct join *join_start(lua_State *L, struct l_task *task) {
     struct join *join = l_new_wait(L, task->core, sizeof *join, join_drop);
     join->timer.fire = join_late;
-    enc_list_push_back(&task->joiners, &join->wait.in_source);
+    if (task->status == L_TASK_RUNNING)
+        enc_list_push_back(&task->joiners, &join->wait.in_source);
+    else
+        l_wake(&join->wait); /* it has ended meanwhile, in a finalizer that waited */
     return join;
 }
 
@@ -248,6 +253,8 @@ static int task_join(lua_State *L) {
     if (!l_engine(core, &err))
         return l_fail(L, &err);
     struct join *join = join_start(L, task);
+    if (join->wait.done)
+        return outcome(L, task);
     if (enc_timer_start(l_loop(core), &join->timer, deadline)) {
         enc_fail_nomem(&err, "task.join");
         return l_fail(L, &err);

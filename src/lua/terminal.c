@@ -2,6 +2,7 @@
  * input without holding up the loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -117,11 +118,11 @@ static int read_input(lua_State *L) {
 }
 
 static int terminal(lua_State *L) {
-    int fd = (int)luaL_checkinteger(L, 1);
+    lua_Integer fd = l_check_integer(L, 1, "terminal", "descriptor");
     struct winsize size = {0};
-    if (!isatty(fd))
+    if (fd < 0 || fd > INT_MAX || !isatty((int)fd))
         return 0;
-    ioctl(fd, TIOCGWINSZ, &size);
+    ioctl((int)fd, TIOCGWINSZ, &size);
     lua_createtable(L, 0, 2);
     lua_pushinteger(L, size.ws_col ? size.ws_col : 80);
     lua_setfield(L, -2, "columns");

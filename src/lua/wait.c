@@ -11,11 +11,16 @@ void l_wait_init(struct l_wait *wait, struct l_core *core, void (*drop)(struct l
 }
 
 void *l_new_wait(lua_State *L, struct l_core *core, size_t size, void (*drop)(struct l_wait *)) {
-    struct l_wait *wait = lua_newuserdatauv(L, size, 0);
+    struct l_wait *wait = lua_newuserdatauv(L, size, 1);
     memset(wait, 0, size);
     l_wait_init(wait, core, drop);
     luaL_setmetatable(L, L_WAIT);
     return wait;
+}
+
+void l_wait_keep(lua_State *L, int index) {
+    lua_pushvalue(L, index);
+    lua_setiuservalue(L, -2, 1);
 }
 
 void l_wait_end(struct l_wait *wait) {
