@@ -139,10 +139,13 @@ static void test_mistakes(void **state) {
             "\"512m\" or \"2g\"");
     refused("{\"cpu_limit\":\"two\"}",
             true,
-            "cpu_limit: \"two\" is not valid; expected a number greater than 0");
+            "cpu_limit: \"two\" is not valid; expected a number greater than 0, at most 1000000");
     refused("{\"cpu_limit\":-1}",
             false,
-            "cpu_limit: -1 is not valid; expected a number greater than 0");
+            "cpu_limit: -1 is not valid; expected a number greater than 0, at most 1000000");
+    refused("{\"cpu_limit\":2000000}",
+            false,
+            "cpu_limit: 2000000 is not valid; expected a number greater than 0, at most 1000000");
     refused("{\"timout\":3}", true, "timout: unknown field; did you mean timeout?");
     refused("{\"colour\":3}",
             true,
@@ -267,6 +270,13 @@ static void test_volume_takes_the_place_of_a_tmpfs(void **state) {
     struct enc_config *config = pool_config("{\"volumes\":{\"/mine\":\"/sandbox\"}}");
     assert_null(tmpfs_of(config, "/sandbox"));
     assert_non_null(tmpfs_of(config, "/tmp"));
+    enc_config_unref(config);
+    config = pool_config("{\"working_dir\":\"/home/me/\",\"volumes\":{\"/mine\":\"/home/me//:ro\"},"
+                         "\"tmpfs\":{\"/tmp/\":\"size=1m\"}}");
+    assert_string_equal(config->working_dir, "/home/me");
+    assert_string_equal(config->volumes->bind, "/home/me");
+    assert_null(tmpfs_of(config, "/home/me"));
+    assert_string_equal(tmpfs_of(config, "/tmp"), "size=1m");
     enc_config_unref(config);
 }
 

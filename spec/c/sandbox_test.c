@@ -294,9 +294,10 @@ static void test_reset(void **state) {
     UNTIL(f.loop, read.calls);
     assert_int_equal(read.err.code, ENCLAVE_NOT_FOUND);
     assert_int_equal(enc_sandbox_reset(owner.sandbox, on_reset, &cleaned, &err), 0);
-    enc_sandbox_destroy(owner.sandbox, NULL); /* its reset is forgotten */
+    enc_sandbox_destroy(owner.sandbox, NULL);
     remove_it(&f, &owner);
-    assert_int_equal(cleaned.calls, 2);
+    assert_int_equal(cleaned.calls, 3);
+    assert_int_equal(cleaned.code, ENCLAVE_CLOSED);
 }
 
 static void test_reset_of_one_that_dies(void **state) {

@@ -108,10 +108,8 @@ static int choose(struct enc_docker *docker, json_t *about, struct enclave_error
                         newest,
                         ENC_DOCKER_API_OLDEST,
                         ENC_DOCKER_API_NEWEST);
-    snprintf(docker->version,
-             sizeof docker->version,
-             "%s",
-             theirs < ours ? newest : ENC_DOCKER_API_NEWEST);
+    int both = theirs < ours ? theirs : ours;
+    snprintf(docker->version, sizeof docker->version, "%d.%d", both / 1000, both % 1000);
     docker->stale = false;
     return 0;
 }

@@ -4,8 +4,11 @@
  * when there are too many. What tells is the fewest that were idle at any time during
  * idle_ttl: so many were never needed. Kept in steps of an eighth of idle_ttl. */
 
+#define STEP_LEAST 0.01 /* seconds: an idle_ttl next to nothing must not keep the loop busy */
+
 static enc_deadline next_step(const struct enc_pool *pool) {
-    return enc_deadline_in_seconds(pool->options.idle_ttl / ENC_SHRINK_STEPS);
+    double step = pool->options.idle_ttl / ENC_SHRINK_STEPS;
+    return enc_deadline_in_seconds(step > STEP_LEAST ? step : STEP_LEAST);
 }
 
 void enc_pool_note_idle(struct enc_pool *pool) {

@@ -63,7 +63,11 @@ static void tear_down(struct enc_sandbox *sandbox) {
         return;
     sandbox->torn_down = true;
     enc_timer_stop(sandbox->host->loop, &sandbox->teardown);
+    if (!sandbox->end_error.code)
+        enc_fail(
+            &sandbox->end_error, ENCLAVE_CLOSED, "sandbox", "sandbox %s was closed", sandbox->id);
     end_all(sandbox, &sandbox->end_error);
+    enc_sandbox_was_reset(sandbox, NULL, &sandbox->end_error);
     if (sandbox->channel)
         sandbox->channel->close(sandbox);
 }
@@ -79,13 +83,9 @@ void enc_sandbox_destroy(struct enc_sandbox *sandbox, const struct enclave_error
         return;
     sandbox->destroying = true;
     enc_sandbox_set_state(sandbox, ENC_SANDBOX_STOPPING);
-    sandbox->reset_done = NULL;
     enc_timer_stop(sandbox->host->loop, &sandbox->reset_overdue);
     if (err)
         sandbox->end_error = *err;
-    else
-        enc_fail(
-            &sandbox->end_error, ENCLAVE_CLOSED, "sandbox", "sandbox %s was closed", sandbox->id);
     if (enc_timer_start(sandbox->host->loop, &sandbox->teardown, 0) < 0)
         on_teardown(&sandbox->teardown);
 }
@@ -106,8 +106,7 @@ void enc_sandbox_broken(struct enc_sandbox *sandbox, const struct enclave_error 
     sandbox->broken = true;
     enc_sandbox_set_state(sandbox, ENC_SANDBOX_ERROR);
     end_all(sandbox, err);
-    if (sandbox->reset_done)
-        enc_sandbox_was_reset(sandbox, NULL, err);
+    enc_sandbox_was_reset(sandbox, NULL, err);
     if (!sandbox->destroying)
         sandbox->events->on_broken(sandbox->data, sandbox, err);
 }
@@ -193,7 +192,8 @@ uint32_t enc_sandbox_next_id(struct enc_sandbox *sandbox) {
 /* Starts the reset that has waited for dropped runs. */
 void enc_sandbox_quiet(struct enc_sandbox *sandbox) {
     struct enclave_error err;
-    if (!sandbox->reset_done || sandbox->reset_begun || !enc_list_empty(&sandbox->runs))
+    if (!sandbox->reset_done || sandbox->reset_begun || !enc_list_empty(&sandbox->runs) ||
+        sandbox->broken || sandbox->destroying)
         return;
     sandbox->reset_begun = true;
     if (sandbox->channel->reset(sandbox, &err) < 0)

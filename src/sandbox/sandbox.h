@@ -102,17 +102,16 @@ struct enc_sandbox *enc_sandbox_new(struct enc_host *host,
                                     void *data,
                                     struct enclave_error *err);
 
-/* Ends its runs with err (NULL: CLOSED) and removes it, beginning with the next turn of
- * the loop, so that it is safe inside any callback. on_gone follows. A second call does
- * nothing. */
+/* Ends its runs, transfers and reset with err (NULL: CLOSED) and removes it, beginning with
+ * the next turn of the loop, so that it is safe inside any callback. on_gone follows. A second
+ * call does nothing. */
 void enc_sandbox_destroy(struct enc_sandbox *sandbox, const struct enclave_error *err);
 
 void enc_sandbox_set_state(struct enc_sandbox *sandbox, enum enc_sandbox_state state);
 
-/* Cleans it: done comes once, later, unless the sandbox is destroyed first. Nothing
- * may be running, but for runs that were dropped: it waits for these. One at a time. A
- * reset that takes more than 10 s fails and the sandbox is broken. -1: not possible
- * now. */
+/* Cleans it: done comes once, later. Nothing may be running, but for runs that were dropped: it
+ * waits for these. One at a time. A reset that takes more than 10 s fails and the sandbox is
+ * broken. -1: not possible now. */
 int enc_sandbox_reset(struct enc_sandbox *sandbox,
                       enc_reset_done *done,
                       void *data,

@@ -10,6 +10,8 @@ static const char *const channel_words[] = {"auto", "agent", "exec", NULL};
 #define COUNT_EXPECTED "a whole number, 0 for no limit"
 #define SIZE_EXPECTED  "a number of bytes or a string such as \"512m\" or \"2g\""
 
+#define MOST_CPUS 1000000 /* they are told to Docker in billionths, as an integer */
+
 #define AT(member) .offset = offsetof(struct enc_config, limits.member)
 static const struct enc_field limit_fields[] = {
     {"cpu_seconds", COUNT_EXPECTED, enc_read_count, AT(cpu_seconds)},
@@ -28,6 +30,17 @@ static ENC_READER(limits) {
         return ENC_READ_TYPE;
     return enc_read_object(limit_fields, "resource_limits.", into, value, err) < 0 ? ENC_READ_FAILED
                                                                                    : ENC_READ_OK;
+}
+
+static ENC_READER(cpus) {
+    double cpus = 0;
+    enum enc_read got = enc_read_number(field, &cpus, value, err);
+    if (got != ENC_READ_OK)
+        return got;
+    if (cpus > MOST_CPUS)
+        return ENC_READ_VALUE;
+    *(double *)into = cpus;
+    return ENC_READ_OK;
 }
 
 /* { username, password }. What is wrong with it is said without showing it. */
@@ -61,7 +74,7 @@ static const struct enc_field fields[] = {
     {"timeout", "a number of seconds greater than 0", enc_read_number, AT(timeout)},
     {"max_timeout", "a number of seconds greater than 0", enc_read_number, AT(max_timeout)},
     {"memory_limit", SIZE_EXPECTED, enc_read_size, AT(memory_bytes), .is = "a size"},
-    {"cpu_limit", "a number greater than 0", enc_read_number, AT(cpus)},
+    {"cpu_limit", "a number greater than 0, at most 1000000", enc_read_cpus, AT(cpus)},
     {"pids_limit", "a whole number greater than 0", enc_read_pids, AT(pids)},
     {"resource_limits",
      "a map of cpu_seconds, memory, file_size, open_files, processes, stack",
@@ -169,8 +182,23 @@ static int add_temp_places(struct enc_config *config) {
     return 0;
 }
 
+static void trim(char *path) {
+    for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+        path[len - 1] = '\0';
+}
+
+/* One folder has one name: "/tmp/" is "/tmp". */
+static void trim_paths(struct enc_config *config) {
+    trim(config->working_dir);
+    for (struct enc_volume *volume = config->volumes; volume->source; volume++)
+        trim(volume->bind);
+    for (struct enc_pair *pair = config->tmpfs; pair->name; pair++)
+        trim(pair->name);
+}
+
 static int complete(struct enc_config *config, json_t *given, struct enclave_error *err) {
     json_t *timeout = json_object_get(given, "timeout");
+    trim_paths(config);
     if (config->max_timeout == 0)
         config->max_timeout = config->timeout > 300 ? config->timeout : 300;
     if (config->timeout > config->max_timeout) {

@@ -49,7 +49,7 @@ static const struct enc_agent_transport by_socket = {socket_write, socket_queued
 
 static void open_channel(struct enc_box *box, const struct enc_agent_transport *transport) {
     struct enclave_error err = {0};
-    if (box->sandbox->channel_state || box->sandbox->broken)
+    if (box->sandbox->channel_state || box->sandbox->broken || box->falling)
         return;
     if (enc_channel_agent_open(box->sandbox, transport, box, &err) < 0)
         enc_box_fail(box, &err);

@@ -1,4 +1,6 @@
-/* The create body: everything that a config asks of Docker. */
+/* The create body: everything that a config asks of Docker. It is whole or not at all: a
+ * container without one of its limits is worse than none. What could not be made is NULL, which
+ * jansson does not put into anything, and each function hands that on. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,31 +29,47 @@ static unsigned long long place_size(const struct enc_config *config, unsigned l
     return half < most ? half : most;
 }
 
+static json_t *whole(json_t *json, int failed) {
+    if (!failed)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
 static json_t *pair_list(const struct enc_pair *pairs, char between) {
     json_t *list = json_array();
-    for (; pairs && pairs->name; pairs++) {
-        char *text;
-        if (asprintf(&text, "%s%c%s", pairs->name, between, pairs->value) < 0)
-            break;
-        json_array_append_new(list, json_string(text));
-        free(text);
-    }
-    return list;
+    int failed = 0;
+    for (; pairs && pairs->name; pairs++)
+        failed |=
+            json_array_append_new(list, json_sprintf("%s%c%s", pairs->name, between, pairs->value));
+    return whole(list, failed);
+}
+
+static json_t *strings(const char *const *first, size_t count, char *const *more) {
+    json_t *list = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < count; i++)
+        failed |= json_array_append_new(list, json_string(first[i]));
+    for (; more && *more; more++)
+        failed |= json_array_append_new(list, json_string(*more));
+    return whole(list, failed);
 }
 
 static json_t *environment(const struct enc_config *config) {
     json_t *list = pair_list(config->env, '=');
     bool has_home = false;
+    int failed = 0;
     for (const struct enc_pair *pair = config->env; pair && pair->name; pair++)
         has_home |= !strcmp(pair->name, "HOME");
     if (!has_home)
-        json_array_append_new(list, json_sprintf("HOME=%s", config->working_dir));
-    return list;
+        failed = json_array_append_new(list, json_sprintf("HOME=%s", config->working_dir));
+    return whole(list, failed);
 }
 
 /* The work folder belongs to the user of runs, where that user is a number. */
 static json_t *tmpfs(const struct enc_config *config) {
     json_t *map = json_object();
+    int failed = 0;
     for (const struct enc_pair *pair = config->tmpfs; pair && pair->name; pair++) {
         char size[32] = "", owner[64] = "";
         unsigned uid, gid = 0;
@@ -60,63 +78,55 @@ static json_t *tmpfs(const struct enc_config *config) {
             snprintf(size, sizeof size, ",size=%llu", place_size(config, TMPFS_MAX));
         if (!strcmp(pair->name, config->working_dir) && count > 0 && !strstr(pair->value, "uid="))
             snprintf(owner, sizeof owner, ",uid=%u,gid=%u,mode=0755", uid, count > 1 ? gid : 0);
-        json_object_set_new(
+        failed |= json_object_set_new(
             map,
             pair->name,
             json_sprintf(
                 "%s%snosuid,nodev%s%s", pair->value, *pair->value ? "," : "", size, owner));
     }
-    return map;
+    return whole(map, failed);
 }
 
 static json_t *mounts(const struct enc_config *config) {
     json_t *list = json_array();
+    int failed = 0;
     for (const struct enc_volume *volume = config->volumes; volume && volume->source; volume++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:b}",
-                                        "Type",
-                                        volume->source[0] == '/' ? "bind" : "volume",
-                                        "Source",
-                                        volume->source,
-                                        "Target",
-                                        volume->bind,
-                                        "ReadOnly",
-                                        volume->read_only));
-    return list;
+        failed |= json_array_append_new(list,
+                                        json_pack("{s:s, s:s, s:s, s:b}",
+                                                  "Type",
+                                                  volume->source[0] == '/' ? "bind" : "volume",
+                                                  "Source",
+                                                  volume->source,
+                                                  "Target",
+                                                  volume->bind,
+                                                  "ReadOnly",
+                                                  volume->read_only));
+    return whole(list, failed);
 }
 
-static void add_ports(const struct enc_config *config, json_t *body, json_t *host) {
+static int add_ports(const struct enc_config *config, json_t *body, json_t *host) {
     json_t *exposed = json_object(), *bindings = json_object();
+    int failed = 0;
     for (const struct enc_port *port = config->ports; port && port->container; port++) {
-        json_object_set_new(exposed, port->container, json_object());
+        failed |= json_object_set_new(exposed, port->container, json_object());
         json_t *list = json_object_get(bindings, port->container);
         if (!list && (list = json_array()))
-            json_object_set_new(bindings, port->container, list);
+            failed |= json_object_set_new(bindings, port->container, list);
         char number[16] = "";
         if (port->host_port)
             snprintf(number, sizeof number, "%d", port->host_port);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s}", "HostIp", port->host_ip, "HostPort", number));
+        failed |= json_array_append_new(
+            list, json_pack("{s:s, s:s}", "HostIp", port->host_ip, "HostPort", number));
     }
-    json_object_set_new(body, "ExposedPorts", exposed);
-    json_object_set_new(host, "PortBindings", bindings);
+    failed |= json_object_set_new(body, "ExposedPorts", exposed);
+    return failed | json_object_set_new(host, "PortBindings", bindings);
 }
 
-static json_t *security(const struct enc_config *config) {
-    json_t *list = json_pack("[s]", "no-new-privileges");
-    for (char **option = config->security_opt; option && *option; option++)
-        json_array_append_new(list, json_string(*option));
-    return list;
-}
-
-static void add_capabilities(const struct enc_config *config, json_t *host) {
-    json_t *added = json_array();
-    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
-        json_array_append_new(added, json_string(capabilities[i]));
-    for (char **name = config->cap_add; name && *name; name++)
-        json_array_append_new(added, json_string(*name));
-    json_object_set_new(host, "CapDrop", json_pack("[s]", "ALL"));
-    json_object_set_new(host, "CapAdd", added);
+static int add_capabilities(const struct enc_config *config, json_t *host) {
+    json_t *added =
+        strings(capabilities, sizeof capabilities / sizeof *capabilities, config->cap_add);
+    int failed = json_object_set_new(host, "CapDrop", json_pack("[s]", "ALL"));
+    return failed | json_object_set_new(host, "CapAdd", added);
 }
 
 static json_t *host_config(const struct enc_config *config) {
@@ -152,17 +162,16 @@ static json_t *host_config(const struct enc_config *config) {
         0,
         "Hard",
         0);
-    if (!host)
-        return NULL;
-    json_object_set_new(host, "Tmpfs", tmpfs(config));
-    json_object_set_new(host, "Mounts", mounts(config));
-    json_object_set_new(host, "SecurityOpt", security(config));
-    json_object_set_new(host, "ExtraHosts", pair_list(config->extra_hosts, ':'));
+    static const char *const security[] = {"no-new-privileges"};
+    int failed = json_object_set_new(host, "Tmpfs", tmpfs(config));
+    failed |= json_object_set_new(host, "Mounts", mounts(config));
+    failed |= json_object_set_new(host, "SecurityOpt", strings(security, 1, config->security_opt));
+    failed |= json_object_set_new(host, "ExtraHosts", pair_list(config->extra_hosts, ':'));
     if (config->runtime)
-        json_object_set_new(host, "Runtime", json_string(config->runtime));
+        failed |= json_object_set_new(host, "Runtime", json_string(config->runtime));
     if (!config->privileged)
-        add_capabilities(config, host);
-    return host;
+        failed |= add_capabilities(config, host);
+    return whole(host, failed);
 }
 
 json_t *enc_box_body(struct enc_box *box) {
@@ -204,15 +213,10 @@ json_t *enc_box_body(struct enc_box *box) {
                              sandbox->pool,
                              ENC_LABEL_SANDBOX,
                              sandbox->id);
-    if (!body)
-        return NULL;
-    json_object_set_new(body, "Env", environment(config));
+    int failed = json_object_set_new(body, "Env", environment(config));
     /* An image's own would start processes beside the runs, and resets would end them. */
-    json_object_set_new(body, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
-    add_ports(config, body, host);
-    if (box->link->describe(box, body)) {
-        json_decref(body);
-        return NULL;
-    }
-    return body;
+    failed |= json_object_set_new(body, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
+    failed |= !body || add_ports(config, body, host);
+    failed |= !body || box->link->describe(box, body);
+    return whole(body, failed);
 }

@@ -13,10 +13,10 @@ static int exec_describe(struct enc_box *box, json_t *body) {
     const struct enc_config *config = box->sandbox->config;
     bool ours = enc_exec_owns_folder(config);
     json_t *service = json_pack("[s,s]", ours ? config->user : "", config->working_dir);
+    int rc = 0;
     for (char **word = config->command; word && *word; word++)
-        json_array_append_new(service, json_string(*word));
+        rc |= json_array_append_new(service, json_string(*word));
     json_t *first = json_pack("[s,s,s,s]", "/bin/sh", "-c", ENC_SCRIPT_FIRST, "enclave");
-    int rc = service && first ? 0 : -1;
     rc |= json_object_set_new(body, "Entrypoint", first);
     rc |= json_object_set_new(body, "Cmd", service);
     return rc;
