@@ -264,15 +264,16 @@ core_support.under_each_collector("a task", function()
   end)
 
   it("ends when its coroutine is closed by hand while nothing else could wake anyone", function()
-    local first, second, closed
+    local first, second
+    local held = {}
     first = core.spawn(function()
-      closed = coroutine.running()
+      held.closed = coroutine.running()
       return second:join()
     end)
     second = core.spawn(function() return first:join() end)
     core.sleep(0)
-    coroutine.close(closed)
-    closed = nil
+    coroutine.close(held.closed)
+    held.closed = nil
     local ended, value, err = second:join()
     assert.same({ true, nil, "internal" }, { ended, value, err.code })
   end)
