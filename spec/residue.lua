@@ -5,8 +5,13 @@ local residue = {}
 -- What a later borrower finds that is not as it was: names of files in all that is writable,
 -- processes, System V and POSIX objects, ports and sockets, its own state.
 residue.scan = [==[
-import os, resource, socket, stat
+import fcntl, os, resource, socket, stat
 me, found = os.getpid(), []
+def flags_of(path): # those of chattr
+    file = os.open(path, os.O_RDONLY)
+    try: return fcntl.ioctl(file, 0x80086601, bytes(8))
+    except OSError: return None
+    finally: os.close(file)
 dirs = [d for d in ("/sandbox", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run", "/dev",
   "/var/local", "/sys/fs/cgroup", "/.enclave", "/.enclave-io", "/root", "/home")
   if os.path.isdir(d)]
@@ -19,8 +24,8 @@ for top in dirs:
             kind = os.lstat(path).st_mode
             found.append("%r %o %d" % (path, kind, os.lstat(path).st_uid))
     about = os.stat(top)
-    found.append("%s %o %d:%d %r" % (top, about.st_mode, about.st_uid, about.st_gid,
-        os.listxattr(top)))
+    found.append("%s %o %d:%d %r %r" % (top, about.st_mode, about.st_uid, about.st_gid,
+        os.listxattr(top), flags_of(top) if os.access(top, os.R_OK) else None))
 for pid in filter(str.isdigit, os.listdir("/proc")):
     try:
         with open("/proc/%s/status" % pid) as file:
@@ -163,6 +168,45 @@ for path in ("/sandbox", "/tmp/deep", "/tmp", "/dev/shm"):
         except OSError: pass
     try: os.chmod(path, 0o7777)
     except OSError: pass]],
+  ["more attributes than are read at a time"] = [[
+import os
+for path in ("/sandbox", "/tmp"):
+    for i in range(60):
+        try: os.setxattr(path, "user.left-%d-%s" % (i, "x" * 200), b"the secret of another")
+        except OSError: pass]],
+  ["flags of folders"] = [[
+import fcntl, os
+for path in ("/sandbox", "/tmp", "/dev/shm"): # not to be dumped, no times of access
+    try: fcntl.ioctl(os.open(path, os.O_RDONLY), 0x40086602, (0xC0).to_bytes(8, "little"))
+    except OSError: pass]],
+  ["a process whose first thread has ended"] = [[
+import ctypes, os, threading, time
+if os.fork() == 0:
+    os.setsid()
+    for i in range(3): os.close(i)
+    threading.Thread(target=time.sleep, args=(300,)).start()
+    ctypes.CDLL(None).syscall(60, 0)
+time.sleep(0.2)]],
+  ["processes that hold each other"] = [[
+import ctypes, os, signal, socket, time
+c = ctypes.CDLL(None)
+if os.fork() == 0:
+    os.setsid(); c.prctl(36, 1)
+    for i in range(3): os.close(i)
+    traced = os.fork()
+    if traced == 0:
+        c.ptrace(0, 0, 0, 0); os.kill(os.getpid(), signal.SIGSTOP); time.sleep(300)
+    if os.fork() == 0: # where that is allowed: namespaces of its own, and a process inside
+        c.unshare(0x10000000 | 0x20000000 | 0x20000); os.fork(); time.sleep(300)
+    one, other = socket.socketpair() # each keeps the other open, in a message nobody reads
+    socket.send_fds(one, [b"x"], [one.fileno(), other.fileno(), c.memfd_create(b"left", 0)])
+    time.sleep(300)
+time.sleep(0.3)]],
+  ["ten thousand folders in each other"] = [[
+import os
+os.chdir("/tmp")
+for i in range(10000): os.mkdir("d"); os.chdir("d")
+open("f", "w").write("x")]],
   ["keys"] = [[
 import ctypes
 c = ctypes.CDLL(None)
@@ -198,6 +242,7 @@ def tried(what, fn):
     done.append(what)
 def call(*arguments):
     if c.syscall(*arguments) < 0: raise OSError()
+for fd in range(3, 100): tried("descriptor %d" % fd, lambda: os.fstat(fd))
 others = [int(p) for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]
 others = [p for p in others if os.stat("/proc/%d" % p).st_uid != os.getuid() or os.getuid() == 0]
 assert 1 in others

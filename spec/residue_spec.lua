@@ -93,7 +93,8 @@ describe("what is left without a reset", function()
   end)
   for _, what in ipairs({ "files with odd names and modes", "deep and long names", "a full disk",
     "shell start-up files", "poisoned imports", "System V and POSIX objects",
-    "access lists and attributes", "connections that have just ended" }) do
+    "access lists and attributes", "connections that have just ended",
+    "more attributes than are read at a time", "flags of folders" }) do
     it("is seen: " .. what, function()
       assert(manager:initialize_pool{ pool_size = 1, name = what, config = { image = support.image,
         reuse = "keep", user = "root", tmpfs = { ["/tmp"] = "size=64m" } } })

@@ -128,6 +128,68 @@ static void test_processes(void **state) {
     expect_clean(2);
 }
 
+/* A process whose first thread has ended looks like a zombie, and goes on. */
+static const char *const first_thread_ends =
+    "import ctypes, threading, time, os, sys\n"
+    "if len(sys.argv) > 1 and os.fork() > 0: time.sleep(0.3); sys.exit()\n"
+    "if len(sys.argv) > 1: os.setsid(); [os.close(i) for i in range(3)]\n"
+    "threading.Thread(target=time.sleep, args=(1000,)).start()\n"
+    "ctypes.CDLL(None).syscall(60, 0)\n";
+
+static void test_first_threads(void **state) {
+    (void)state;
+    struct peer_frame run = peer_run(1, "python3", "-c", first_thread_ends, "away", NULL);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_KEEP_CHILDREN, 1);
+    peer_end(&peer, &run);
+    struct peer_result result = peer_wait(&peer, 1);
+    assert_string_equal(result.err.data ? result.err.data : "", "");
+    peer_result_free(&result);
+    struct peer_reset reset = peer_clean(&peer);
+    assert_string_equal(reset.failure, "");
+    expect_clean(2);
+    run = peer_run(3, "python3", "-c", first_thread_ends, NULL);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_TIMEOUT, 500 * ENC_NS_PER_MS);
+    peer_end(&peer, &run);
+    result = peer_wait(&peer, 3);
+    assert_true(result.timed_out && result.wall < 20 * ENC_NS_PER_S);
+    peer_result_free(&result);
+    expect_clean(4);
+}
+
+static void test_attributes_and_flags(void **state) {
+    (void)state;
+    struct peer_frame run =
+        peer_run(1,
+                 "python3",
+                 "-c",
+                 "import fcntl, os\n"
+                 "for i in range(60):\n"
+                 "  try: os.setxattr('/mnt', 'user.%d%s' % (i, 'x' * 200), b'secret')\n"
+                 "  except OSError: pass\n"
+                 "try: fcntl.ioctl(os.open('/mnt', 0), 0x40086602, bytes([0xc0]) + bytes(7))\n"
+                 "except OSError: pass\n",
+                 NULL);
+    peer_end(&peer, &run);
+    struct peer_result result = peer_wait(&peer, 1);
+    assert_string_equal(result.err.data ? result.err.data : "", "");
+    peer_result_free(&result);
+    /* Either they are gone, or it says that the sandbox must not be used again. */
+    if (*peer_clean(&peer).failure)
+        return;
+    run = peer_run(2,
+                   "python3",
+                   "-c",
+                   "import fcntl, os\n"
+                   "print(os.listxattr('/mnt'))\n"
+                   "try: print(fcntl.ioctl(os.open('/mnt', 0), 0x80086601, bytes(8))[0])\n"
+                   "except OSError: print(0)\n",
+                   NULL);
+    peer_end(&peer, &run);
+    result = peer_wait(&peer, 2);
+    assert_string_equal(result.out.data, "[]\n0\n");
+    peer_result_free(&result);
+}
+
 static void test_processes_of_root(void **state) {
     (void)state;
     leave(1,
@@ -264,6 +326,8 @@ int main(void) {
         WITH_AGENT(test_long_clean),
         WITH_AGENT(test_many_files),
         WITH_AGENT(test_processes),
+        WITH_AGENT(test_first_threads),
+        WITH_AGENT(test_attributes_and_flags),
         WITH_AGENT(test_processes_of_root),
         WITH_AGENT(test_what_multiplies),
         WITH_AGENT(test_system_v),

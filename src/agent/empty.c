@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -62,10 +64,15 @@ static void leave_it(struct walk *walk, struct level *level) {
 /* Too deep: the folder goes on at the top. */
 static void move_up(struct walk *walk, struct level *level, const char *name) {
     char moved[32];
-    do
+    int result;
+    do {
         snprintf(moved, sizeof moved, ".enclave-%u", walk->moved++);
-    while (renameat(level->fd, name, walk->levels[0].fd, moved) < 0 &&
-           (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) && walk->moved != 0);
+        result = renameat(level->fd, name, walk->levels[0].fd, moved);
+    } while (result < 0 && (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR));
+    if (result < 0) {
+        leave_it(walk, level);
+        return;
+    }
     level->progress = true;
     walk->levels[0].progress = true;
 }
@@ -174,23 +181,56 @@ static void remember_clean(struct place *place, const struct stat *status) {
         place->clean_since.tv_sec = 0;
 }
 
-/* What a borrower may have done to the folder itself, as far as it was done. */
-static void restore(struct place *place, int fd, bool was_empty) {
-    const struct timespec times[2] = {place->changed, place->changed};
+/* Those that a borrower may have set; the system's own, such as its labels, stay. 0: there were
+ * none. 1: there were. -1: some are left, or there are more than anybody sets by mistake. */
+static int remove_attributes(int fd) {
     char names[4096];
-    struct stat now;
-    int failed = fstat(fd, &now);
+    int found = 0;
     ssize_t len = flistxattr(fd, names, sizeof names);
-    for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
-        failed |= fremovexattr(fd, name);
-    if (failed || now.st_uid != place->uid || now.st_gid != place->gid)
-        failed |= fchown(fd, place->uid, place->gid);
-    if (failed || (now.st_mode & 07777) != place->mode)
-        failed |= fchmod(fd, place->mode);
-    if (failed || !same_time(&now.st_mtim, &times[1]) || !same_time(&now.st_atim, &times[0]))
-        failed |= futimens(fd, times);
-    if (was_empty && !failed && len == 0)
+    if (len < 0)
+        return errno == ENOTSUP ? 0 : -1;
+    for (const char *name = names; name < names + len; name += strlen(name) + 1) {
+        if (strncmp(name, "security.", 9) == 0)
+            continue;
+        found = 1;
+        if (fremovexattr(fd, name) < 0)
+            return -1;
+    }
+    return found;
+}
+
+/* The same for what chattr sets, of which an owner may set these without a capability. */
+static int remove_flags(int fd) {
+    int flags = 0;
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || (flags & (FS_NODUMP_FL | FS_NOATIME_FL)) == 0)
+        return 0;
+    flags &= ~(FS_NODUMP_FL | FS_NOATIME_FL);
+    return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? -1 : 1;
+}
+
+/* Nobody could change what cannot be changed. */
+static bool did(int result) {
+    return result == 0 || errno == EROFS;
+}
+
+/* Undoes what a borrower may have done to the folder itself. False: errno. */
+static bool restore(struct place *place, int fd, bool was_empty) {
+    const struct timespec times[2] = {place->changed, place->changed};
+    struct stat now;
+    int attributes = remove_attributes(fd);
+    int flags = attributes < 0 ? -1 : remove_flags(fd);
+    if (flags < 0 || fstat(fd, &now) < 0)
+        return false;
+    bool same_owner = now.st_uid == place->uid && now.st_gid == place->gid;
+    bool same_mode = (now.st_mode & 07777) == place->mode;
+    bool same_times = same_time(&now.st_mtim, &times[1]) && same_time(&now.st_atim, &times[0]);
+    bool as_found = same_owner && same_mode && same_times && attributes == 0 && flags == 0;
+    if ((!same_owner && !did(fchown(fd, place->uid, place->gid))) ||
+        (!same_mode && !did(fchmod(fd, place->mode))) || (!same_times && !did(futimens(fd, times))))
+        return false;
+    if (was_empty && as_found)
         remember_clean(place, &now);
+    return true;
 }
 
 /* Reading it is not to be seen, where that can be had. */
@@ -235,9 +275,10 @@ static enum empty_result walk_place(struct walk *walk,
         close(walk->levels[walk->depth--].fd);
     if (walk->budget == 0)
         return EMPTY_MORE;
-    if (place->found)
-        restore(place, fd, *removed == before && walk->error == 0 && !walk->levels[0].has_mount);
-    else if (walk->error == 0)
+    bool was_empty = *removed == before && walk->error == 0 && !walk->levels[0].has_mount;
+    if (place->found && !restore(place, fd, was_empty) && walk->error == 0)
+        walk->error = errno;
+    if (!place->found && walk->error == 0)
         rmdir(place->path);
     errno = walk->error;
     return walk->error == 0 ? EMPTY_DONE : EMPTY_FAILED;

@@ -151,8 +151,12 @@ unsigned tree_signal_run(struct tree *tree, pid_t leader, bool alone, int signal
             break;
         for (unsigned i = 0; i < tree->count; i++) {
             const struct process *process = &tree->table[i];
-            if (process->dead || is_kept(tree, process) || !(alone || is_of(tree, process, leader)))
+            if (is_kept(tree, process) || !(alone || is_of(tree, process, leader)))
                 continue;
+            if (process->dead) { /* its first thread; others may go on */
+                kill(process->pid, signal);
+                continue;
+            }
             fresh += !was_there(tree, process);
             /* A whole group at once first: most of what multiplies stays in one. */
             if (process->group == leader && fresh == 1)
@@ -177,13 +181,13 @@ int tree_kill_others(struct tree *tree, unsigned *fresh) {
         return -1;
     for (unsigned i = 0; i < tree->count; i++) {
         const struct process *process = &tree->table[i];
-        if ((process->dead && process->parent != 1) || is_kept(tree, process))
+        if (is_kept(tree, process))
             continue;
-        alive++;
-        if (process->dead)
-            continue; /* the caller reaps it */
-        *fresh += !was_there(tree, process);
-        kill(process->pid, SIGKILL);
+        kill(process->pid, SIGKILL); /* one that is dead may have threads that go on */
+        if (process->dead && process->parent != 1)
+            continue;
+        alive++; /* a dead one, too, until the caller reaps it */
+        *fresh += !process->dead && !was_there(tree, process);
     }
     return alive;
 }

@@ -17,7 +17,7 @@
 struct process {
     pid_t pid, parent, group, session;
     uint64_t start; /* with pid: its identity */
-    bool dead;      /* a zombie */
+    bool dead;      /* a zombie; or only its first thread has ended */
 };
 
 struct tree {
