@@ -249,6 +249,37 @@ static void loads_tools_and_hooks(void **state) {
     assert_int_equal(system(command), 0);
 }
 
+/* While a task keeps the loop from turning and then turns it itself, as a late one does. */
+static void closes_while_a_tool_is_busy(void **state) {
+    static const char tool[] =
+        "local enclave = require 'enclave'\n"
+        "return { name = 'busy', api = 1, execute = function(_, _, context)\n"
+        "  io.open('%s.began', 'w'):close()\n"
+        "  local began = enclave.now()\n"
+        "  while enclave.now() - began < 0.4 do end\n"
+        "  context.borrow{ timeout = 0 }\n"
+        "  enclave.sleep(10000)\n"
+        "end }\n";
+    (void)state;
+    char folder[] = "/tmp/enclave-embed-XXXXXX", command[100], manager[200], text[600], began[60];
+    struct tally tally = {.engine = NULL};
+    assert_non_null(mkdtemp(folder));
+    snprintf(text, sizeof text, tool, folder);
+    write_file(folder, "busy.lua", text);
+    snprintf(manager, sizeof manager, "{\"tools\": [\"%s/busy.lua\"]}", folder);
+    snprintf(began, sizeof began, "%s.began", folder);
+    tally.engine = engine_with_pool(manager, NULL, "1");
+    assert_true(enclave_execute_start(tally.engine, "busy", "{}", NULL, count, &tally, NULL));
+    while (access(began, F_OK) < 0)
+        usleep(1000);
+    alarm(60); /* it hung here */
+    enclave_close(tally.engine);
+    alarm(0);
+    assert_int_equal(tally.cancelled, 1);
+    snprintf(command, sizeof command, "rm -r %s %s", folder, began);
+    assert_int_equal(system(command), 0);
+}
+
 static void on_line(void *data, enum enclave_log_level level, const char *line) {
     char *last = data;
     if (level == ENCLAVE_LOG_WARN || level == ENCLAVE_LOG_ERROR)
@@ -287,6 +318,7 @@ int main(void) {
         cmocka_unit_test(closes_under_calls),
         cmocka_unit_test(callbacks_submit_and_do_not_wait),
         cmocka_unit_test(loads_tools_and_hooks),
+        cmocka_unit_test(closes_while_a_tool_is_busy),
         cmocka_unit_test(logs_to_the_program),
     };
     return cmocka_run_group_tests_name("embed", tests, NULL, NULL);

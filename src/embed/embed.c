@@ -228,7 +228,8 @@ static void run(void *data) {
         return;
     while (!is_stopping(engine)) {
         bool more = enc_lua_pump(engine->L, engine->core);
-        enc_loop_turn(enc_engine_loop(engine->engine), !more);
+        /* Tasks may have turned the loop, and so have taken the wake-up of a close. */
+        enc_loop_turn(enc_engine_loop(engine->engine), !more && !is_stopping(engine));
     }
     shut(engine);
 }
