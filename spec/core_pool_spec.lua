@@ -246,6 +246,23 @@ core_support.under_each_collector("core", function()
       core.configure { log_level = "warn" }
     end)
 
+    it("that does not end keeps nobody waiting: it has max_timeout", function()
+      core.configure { log_level = "off" }
+      local ended
+      local pool <close> = new_pool({ size = 1 }, nil, { created = function()
+        ended = select(2, core.sleep(1000))
+        return true
+      end }, { max_timeout = 0.2 })
+      local up, err = pool:warm()
+      assert.is_nil(up)
+      assert.equal("timeout", err.code)
+      assert.matches("did not end within 0.2 seconds, the config's max_timeout", err.message, 1,
+        true)
+      support.eventually(function() return ended end)
+      assert.equal("cancelled", ended.code)
+      core.configure { log_level = "warn" }
+    end)
+
     it("is called off when its pool closes", function()
       local shown, ended
       local pool = new_pool({ size = 1 }, nil, { created = function(sandbox)

@@ -255,6 +255,29 @@ end }]])
     assert(manager:execute_tool_in_pool("shell_executor", { command = "true" }, 30))
     assert.equal(1, manager:get_stats().totals.retired.hook)
   end)
+
+  it("but waits on the way back holds its sandbox no longer than max_timeout", function()
+    local folder, lines = support.folder(), {}
+    finally(function()
+      folder:remove()
+      core.configure({ on_log = function() end })
+    end)
+    folder:write("slow.lua", [[
+local enclave = require "enclave"
+return { name = "slow", api = 1, on_return = function() enclave.sleep(1000) end }]])
+    local manager <close> = assert(enclave.manager{ hooks = { folder.path },
+      on_log = function(_, line)
+        lines[#lines + 1] = line
+      end })
+    assert(manager:initialize_pool{ pool_size = 1, sandbox_type = "fake",
+      config = { max_timeout = 0.2 } })
+    for _ = 1, 2 do
+      assert(manager:execute_tool_in_pool("shell_executor", { command = "true" }, 30))
+    end
+    assert.is_true(manager:get_stats().totals.retired.hook >= 1)
+    assert.matches("the on_return hooks did not end within 0.2 seconds", table.concat(lines, "\n"),
+      1, true)
+  end)
 end)
 
 describe("redacting", function()

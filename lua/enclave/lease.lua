@@ -3,6 +3,7 @@
 -- cleaning: hooks of the way back run in a task of their own, and where there is only the
 -- built-in reset, the pool does the same by itself.
 local core = require "enclave.core"
+local errors = require "enclave.errors"
 local hooks = require "enclave.hooks"
 local sandbox_methods = require "enclave.sandbox"
 
@@ -61,9 +62,25 @@ function Lease:retire(reason)
   end
 end
 
+-- The hooks of the way back, for so long at most.
+local function run_on_return(manager, sandbox, context, limit)
+  local task = core.spawn(hooks.run, manager.registry:hooks("on_return"), "on_return", sandbox,
+    context)
+  local ended, fine, err = task:join(limit)
+  if ended then
+    return fine, err
+  end
+  task:cancel()
+  if fine.code ~= "timeout" then
+    return nil, fine
+  end
+  return nil, errors.new("timeout", ("the on_return hooks did not end within %g seconds, the"
+    .. " config's max_timeout"):format(limit), "on_return")
+end
+
 -- In a task of its own. A sandbox that died under the hooks is the pool's business.
-local function give_back(manager, sandbox, context)
-  local fine, err = hooks.run(manager.registry:hooks("on_return"), "on_return", sandbox, context)
+local function give_back(manager, sandbox, context, limit)
+  local fine, err = run_on_return(manager, sandbox, context, limit)
   if not fine and err.code ~= "lost" and err.code ~= "closed" then
     core.log("warn", ("sandbox %s is replaced: %s"):format(sandbox.id, tostring(err)))
   end
@@ -81,7 +98,7 @@ function Lease:__close()
   end
   local task
   task = core.spawn(function()
-    give_back(manager, sandbox, self.context)
+    give_back(manager, sandbox, self.context, self.entry.config.max_timeout)
     manager.returning[task] = nil
   end)
   manager.returning[task] = true

@@ -4,7 +4,7 @@
 
 #include "lua_pool.h"
 
-#define GOODBYE_LIMIT (5 * ENC_NS_PER_S)
+#define GOODBYE_LIMIT 5.0 /* seconds */
 
 struct l_hook {
     struct l_call call;
@@ -16,6 +16,7 @@ struct l_hook {
     struct l_core *core;
     struct enc_timer timer;
     bool created; /* else retiring */
+    double limit; /* seconds */
     char reason[32];
 };
 
@@ -55,12 +56,20 @@ static void hook_drop(struct l_call *call) {
 
 static void on_late(struct enc_timer *timer) {
     struct l_hook *hook = ENC_CONTAINER_OF(timer, struct l_hook, timer);
+    struct enclave_error err;
     if (!hook->task) {
         hook_drop(&hook->call);
         return;
     }
     struct l_task *task = hook->task;
-    answer(hook, NULL);
+    if (hook->created)
+        enc_fail(&err,
+                 ENCLAVE_TIMEOUT,
+                 "hook.created",
+                 "the hook of sandbox %s did not end within %g seconds, the config's max_timeout",
+                 hook->sandbox,
+                 hook->limit);
+    answer(hook, hook->created ? &err : NULL);
     l_task_cancel(task);
 }
 
@@ -153,14 +162,15 @@ static void begin(struct l_pool *pool,
     hook->pool = pool;
     snprintf(hook->sandbox, sizeof hook->sandbox, "%s", sandbox->id);
     hook->created = created;
+    hook->limit = created ? enc_pool_config(pool->pool)->max_timeout : GOODBYE_LIMIT;
     snprintf(hook->reason, sizeof hook->reason, "%s", reason ? reason : "");
     enc_list_push_back(&pool->hooks, &hook->in_pool);
     hook->timer.fire = on_late;
     /* Nothing runs any more while the state closes: the pool is answered at once. */
     if (core->closing)
         enc_timer_start(l_loop(core), &hook->timer, 0);
-    else if (!created)
-        enc_timer_start(l_loop(core), &hook->timer, enc_deadline_in(GOODBYE_LIMIT));
+    else
+        enc_timer_start(l_loop(core), &hook->timer, enc_deadline_in_seconds(hook->limit));
     if (!core->closing)
         l_call_later(core, &hook->call);
 }
