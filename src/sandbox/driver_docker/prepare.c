@@ -142,6 +142,7 @@ static void have_agent(struct enc_prepare *prepare) {
 
 /* ---- the image ------------------------------------------------------------------ */
 
+/* NULL: no memory. One that were missing would stay uncleaned and unnoticed. */
 static char **volumes_of(json_t *image) {
     json_t *volumes = json_object_get(json_object_get(image, "Config"), "Volumes");
     char **paths = calloc(json_object_size(volumes) + 1, sizeof *paths);
@@ -154,20 +155,25 @@ static char **volumes_of(json_t *image) {
         size_t len = strlen(path);
         while (len > 0 && path[len - 1] == '/')
             len--;
-        if (len > 0 && (paths[count] = strndup(path, len)))
-            count++;
+        if (len > 0 && !(paths[count++] = strndup(path, len))) {
+            enc_strings_free(paths);
+            return NULL;
+        }
     }
     return paths;
 }
 
-/* A tag may move while the process runs; what an image's programs made is kept by this. */
-static void note_image(struct enc_prepare *prepare, json_t *image) {
+/* A tag may move while the process runs; what an image's programs made is kept by this. False:
+ * no memory. */
+static bool note_image(struct enc_prepare *prepare, json_t *image) {
     struct enc_config *config = prepare->config;
     const char *id = json_string_value(json_object_get(image, "Id"));
     free(config->image_id);
     enc_strings_free(config->image_volumes);
     config->image_id = id ? strdup(id) : NULL;
     config->image_volumes = volumes_of(image);
+    if (!config->image_volumes || (id && !config->image_id))
+        return false;
     const char *loose = enc_config_loose_volume(config);
     if (loose && config->read_only && config->reuse == ENC_REUSE_RESET)
         enc_log(prepare->host->base.log,
@@ -176,13 +182,27 @@ static void note_image(struct enc_prepare *prepare, json_t *image) {
                 "sandboxes are replaced after each use, unless tmpfs or volumes name that folder",
                 config->image,
                 loose);
+    return true;
+}
+
+/* The image is there. The last thing that happens here: it may be the end. */
+static void take_image(struct enc_prepare *prepare, json_t *image) {
+    struct enclave_error err = {0};
+    if (note_image(prepare, image)) {
+        have_agent(prepare);
+        return;
+    }
+    enc_fail_nomem(&err, "image.inspect");
+    end(prepare, &err);
 }
 
 static void on_pulled_image(void *data, json_t *reply, const struct enclave_error *failed) {
     struct enc_prepare *prepare = data;
     prepare->call = NULL;
-    note_image(prepare, failed ? NULL : reply);
-    have_agent(prepare);
+    if (failed)
+        end(prepare, failed);
+    else
+        take_image(prepare, reply);
 }
 
 static void inspect(struct enc_prepare *prepare, enc_docker_done *done) {
@@ -261,8 +281,7 @@ static void on_image(void *data, json_t *reply, const struct enclave_error *fail
         return;
     }
     if (!failed && (fits(config, reply) || config->pull == ENC_PULL_NEVER)) {
-        note_image(prepare, reply);
-        have_agent(prepare);
+        take_image(prepare, reply);
         return;
     }
     if (config->pull != ENC_PULL_NEVER) {
