@@ -14,16 +14,10 @@ function errors.new(code, message, op)
 end
 
 ---@param value any
----@return boolean # it is an error object
+---@return boolean # it is an error object, made by core.error
 function errors.is(value)
-  local kind = type(value)
-  if kind ~= "table" and kind ~= "userdata" then
-    return false
-  end
-  local ok, code = pcall(function()
-    return value.code
-  end)
-  return ok and type(code) == "string"
+  local class = type(value) == "table" and getmetatable(value)
+  return type(class) == "table" and rawget(class, "__name") == "enclave.Error"
 end
 
 ---An error object out of whatever was thrown: objects stay what they are.

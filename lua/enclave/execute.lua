@@ -172,6 +172,16 @@ local function clean_error(err, redactor)
   return errors.new(err.code, redactor:text(err.message), err.op)
 end
 
+-- What a tool threw may have metamethods of its own: they are the tool's, too.
+local function thrown(tool, value)
+  if errors.is(value) and passed_on[value.code] then
+    return value
+  end
+  local ok, text = core.bounded(tool.budget, tostring, value)
+  return errors.new("internal", ("the tool %s threw: %s"):format(tool.name,
+    ok and text or ("a %s that has no text"):format(type(value))), "tool." .. tool.name)
+end
+
 ---@param sandbox enclave.Sandbox
 ---@param call enclave.ToolCall
 ---@param host enclave.ToolHost
@@ -187,14 +197,14 @@ function execute.run(sandbox, call, host, waited)
   local ok, returned, failure = core.bounded(tool.budget, tool.execute, sandbox,
     call.parameters, context_of(sandbox, call, host, redactor, borrowed))
   if not ok then
-    if errors.is(returned) and passed_on[returned.code] then
-      return nil, clean_error(returned, redactor)
-    end
-    return nil, clean_error(errors.new("internal", ("the tool %s threw: %s"):format(tool.name,
-      tostring(returned)), "tool." .. tool.name), redactor)
+    return nil, clean_error(thrown(tool, returned), redactor)
   end
-  local built, err = result.build(tool.name, returned, failure,
+  local built, err
+  ok, built, err = core.bounded(tool.budget, result.build, tool.name, returned, failure,
     { sandbox_id = id, wait = waited, run = core.now() - started, last_reset = last_reset })
+  if not ok then
+    return nil, clean_error(thrown(tool, built), redactor)
+  end
   if redactor then
     return built and redactor:value(built), clean_error(err, redactor)
   end
