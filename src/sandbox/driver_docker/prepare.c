@@ -163,17 +163,20 @@ static char **volumes_of(json_t *image) {
     return paths;
 }
 
-/* A tag may move while the process runs; what an image's programs made is kept by this. False:
- * no memory. */
-static bool note_image(struct enc_prepare *prepare, json_t *image) {
+/* The image is there. A tag may move while the process runs; what an image's programs made is
+ * kept by its id. */
+static void take_image(struct enc_prepare *prepare, json_t *image) {
     struct enc_config *config = prepare->config;
     const char *id = json_string_value(json_object_get(image, "Id"));
     free(config->image_id);
     enc_strings_free(config->image_volumes);
     config->image_id = id ? strdup(id) : NULL;
     config->image_volumes = volumes_of(image);
-    if (!config->image_volumes || (id && !config->image_id))
-        return false;
+    if (!config->image_volumes || (id && !config->image_id)) {
+        enc_fail_nomem(&prepare->trouble, "image.inspect");
+        step(prepare, NULL);
+        return;
+    }
     const char *loose = enc_config_loose_volume(config);
     if (loose && config->read_only && config->reuse == ENC_REUSE_RESET)
         enc_log(prepare->host->base.log,
@@ -182,18 +185,7 @@ static bool note_image(struct enc_prepare *prepare, json_t *image) {
                 "sandboxes are replaced after each use, unless tmpfs or volumes name that folder",
                 config->image,
                 loose);
-    return true;
-}
-
-/* The image is there. The last thing that happens here: it may be the end. */
-static void take_image(struct enc_prepare *prepare, json_t *image) {
-    struct enclave_error err = {0};
-    if (note_image(prepare, image)) {
-        have_agent(prepare);
-        return;
-    }
-    enc_fail_nomem(&err, "image.inspect");
-    end(prepare, &err);
+    have_agent(prepare);
 }
 
 static void on_pulled_image(void *data, json_t *reply, const struct enclave_error *failed) {
