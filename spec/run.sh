@@ -8,7 +8,8 @@
 #   sh spec/run.sh --languages
 #                            every language that Debian has, instead: some minutes, 3 GB
 #   sh spec/run.sh --soak MINUTES
-#                            callers under faults for so long, instead
+#                            as many sandboxes as fit at the same time, then callers under faults
+#                            for so long, instead
 #   sh spec/run.sh --analyze clang-tidy and gcc's analyzer over the C code, instead: minutes
 #   sh spec/run.sh --coverage
 #                            how much of the code the tests run, instead: some 20 minutes
@@ -124,6 +125,10 @@ case ${1:-} in
   coverage
   exit ;;
 --soak)
+  engine plain
+  use plain
+  build/enclave-lua spec/chaos/crowd.lua
+  stop_engine "$work/plain"
   sh spec/chaos/run.sh $(($2 * 60))
   exit ;;
 esac
@@ -238,7 +243,7 @@ languages_image quick
 both plain_lane sanitized_lane
 
 chaos() {
-  sh spec/chaos/run.sh 20 >"$work/chaos"
+  sh spec/chaos/run.sh 12 >"$work/chaos"
 }
 check "callers under faults" chaos
 cat "$work/chaos"

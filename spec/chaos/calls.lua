@@ -1,5 +1,6 @@
 -- calls.lua - the calls of the callers: each knows when it must be over and what it must give.
 local enclave = require "enclave"
+local hostile = require "spec.chaos.hostile"
 
 local calls = {}
 
@@ -39,8 +40,8 @@ local function word()
   return ("w%08x%08x"):format(math.random(0, 0xffffffff), math.random(0, 0xffffffff))
 end
 
--- Each gives: tool, parameters, what a success must print (a string or a pattern's check), and the
--- other statuses and error codes that are right for it.
+-- Each gives: tool, parameters, what a success must print, and the other status and error code that
+-- are right for it; loose: any status is.
 local kinds = {}
 
 function kinds.python()
@@ -87,14 +88,33 @@ function kinds.memory()
     parameters = { code = "x = bytearray(400000000)", timeout = 3 } }
 end
 
-function kinds.throws()
-  local how = ({ "throws", "loops", "nonsense" })[math.random(3)]
-  return { tool = "throws", run = 1, code = "internal", parameters = { how = how } }
+-- Ways of the tool that are wrong, and those that are strange: what a success gives, or its status.
+local wrong = { "throws", "throws_nothing", "throws_unkindly", "loops", "loops_in_coroutines",
+  "a_function", "a_number", "a_refusal", "unreadable" }
+local strange = { { "a_false_error", ends_as = "error" }, { "nothing", output = "" },
+  { "a_cycle", output = "" }, { "much", output = ("x"):rep(1 << 20) } }
+
+function kinds.wrong()
+  return { tool = "throws", run = 1, code = "internal", fails = true,
+    parameters = { how = wrong[math.random(#wrong)] } }
+end
+
+function kinds.strange()
+  local way = strange[math.random(#strange)]
+  -- What is a result here may have no JSON.
+  return { tool = "throws", run = 1, code = "internal", ends_as = way.ends_as,
+    output = way.output, parameters = { how = way[1] } }
 end
 
 function kinds.cancelled()
   return { tool = "alone", cancel = math.random() * 0.5, ends_as = "cancelled",
     parameters = { word = word(), seconds = 60, timeout = 60 } }
+end
+
+for name, make in pairs(hostile) do
+  kinds[name] = function()
+    return make(word())
+  end
 end
 
 local names = {}
@@ -113,15 +133,31 @@ local function judge(tally, name, call, result, err)
   tally:expect(statuses[result.status], "%s: the status %s", name, result.status)
   if result.status ~= "success" then
     -- A busy machine may take longer than a program was given.
-    tally:expect(result.status == call.ends_as or result.status == "timeout"
+    tally:expect(call.loose or result.status == call.ends_as or result.status == "timeout"
       or result.status == "cancelled", "%s: %s: %s", name, result.status,
       enclave.json.encode(result):sub(1, 600))
-  elseif call.ends_as or call.code then
+  elseif call.ends_as or call.fails then
     tally:expect(false, "%s: success: %s", name, enclave.json.encode(result):sub(1, 600))
   elseif call.output then
     tally:expect(result.output == call.output, "%s: expected %s, got %s", name,
       call.output:sub(1, 100), tostring(result.output):sub(1, 300))
   end
+end
+
+-- Waits for the end of a task that must end by the deadline, and judges it.
+local function finish(tally, name, call, task, deadline)
+  -- A cancelled task has no results; what a task threw is no error of the contract.
+  local done, result, err = task:join()
+  local past = enclave.now() - deadline
+  tally.calls = tally.calls + 1
+  tally:count("kinds", name)
+  if not done then
+    err = result
+  end
+  if past > tally.lateness then
+    tally.lateness, tally.latest = past, ("%s: %s"):format(name, err or result.status)
+  end
+  judge(tally, name, call, result, err)
 end
 
 ---One call of a random kind, waited for and judged.
@@ -138,18 +174,31 @@ function calls.one(manager, tally)
     task:cancel()
     deadline = enclave.now()
   end
-  -- A cancelled task has no results; what a task threw is no error of the contract.
-  local done, result, err = task:join()
-  local past = enclave.now() - deadline
-  tally.calls = tally.calls + 1
-  tally:count("kinds", name)
-  if past > tally.lateness then
-    tally.lateness, tally.latest = past, name
+  finish(tally, name, call, task, deadline)
+end
+
+-- A sandbox of its own, of an image that may have to be pulled, for one run.
+local function run_once(host, image, argument)
+  local sandbox <close>, err = enclave.sandbox{ docker_host = host, image = image,
+    memory_limit = "64m" }
+  if not sandbox then
+    return nil, err
   end
-  if not done then
-    err = result
+  local run
+  run, err = sandbox:run{ argv = { "/say", argument }, timeout = 3 }
+  return run and { status = run.status == "exited" and "success" or run.status,
+    output = run.stdout }, err
+end
+
+---One such sandbox, waited for up to a deadline, and judged.
+function calls.pulled(host, image, tally)
+  local mine, patience = word(), 5
+  local task = enclave.spawn(run_once, host, image, mine)
+  local deadline = enclave.now() + patience
+  if not task:join(patience) and task:status() == "running" then
+    task:cancel()
   end
-  judge(tally, name, call, result, err)
+  finish(tally, "pulled", { output = mine }, task, deadline)
 end
 
 return calls

@@ -1,82 +1,81 @@
 -- main.lua - 32 callers with a mix of tools on two pools, while faults.py breaks what they stand
 -- on; then counts, and says what was not as it must be. run.sh starts it.
 --
---   enclave-lua spec/chaos/main.lua FOLDER
+--   enclave-lua spec/chaos/main.lua FOLDER SECONDS
 --
 -- One pool reaches its engine through a socket, the other through TCP as if it were remote; both
--- through the proxy. Their calls must end in time, with their own output or an error of the
--- contract; the pools must come back, and nothing may be left.
+-- through proxy.py. The first is also served by HTTP: a third of the callers are its clients. Two
+-- more callers make sandboxes of an image that is pulled again and again. All calls must end in
+-- time, with their own output or an error of the contract; the pools must come back, and nothing
+-- may be left.
 local enclave = require "enclave"
 local core = require "enclave.core"
+local server = require "enclave.server"
 local calls = require "spec.chaos.calls"
+local measure = require "spec.chaos.measure"
 
-local folder = arg[1]
+local folder, seconds = arg[1], tonumber(arg[2])
 local callers, size, back_in = 32, 4, 10
 
 local function read(name)
-  local file = io.open(folder .. "/" .. name)
-  local text = file and file:read("a")
-  if file then
-    file:close()
-  end
-  return text
+  local text = measure.read(folder .. "/" .. name)
+  return text and text:gsub("%s+$", "")
 end
 
-local function descriptors()
-  core.drop_idle()
-  collectgarbage()
-  return #core.scandir("/proc/self/fd")
-end
-
-local function resident()
-  collectgarbage()
-  local pages = io.open("/proc/self/statm"):read("a"):match("%d+ (%d+)")
-  return pages * 4096 / 1024 / 1024
-end
-
--- An engine that was killed while it removed a container may go on listing it, dead and without
--- a name; there is nothing to inspect or to remove.
-local function containers()
-  local engine = "docker -H 'unix://" .. folder .. "/engine/docker.sock' "
-  local pipe = io.popen(engine .. "ps -aq --filter label=enclave.owner | xargs -r " .. engine
-    .. "inspect --format '{{.Name}} {{.State.Status}} {{.Created}}' 2>/dev/null")
-  local list = pipe:read("a")
-  pipe:close()
-  return list
+local function write(name, text)
+  local file = assert(io.open(folder .. "/" .. name .. ".new", "w"))
+  file:write(text)
+  file:close()
+  os.rename(folder .. "/" .. name .. ".new", folder .. "/" .. name)
 end
 
 local function manager(host)
   local made = assert(enclave.manager{ docker_host = host, log_level = "off",
     tools = { "spec/chaos/tools" } })
   assert(made:initialize_pool{ pool_size = size,
-    config = { image = os.getenv("ENCLAVE_IMAGE"), memory_limit = "128m" } })
+    config = { image = os.getenv("ENCLAVE_IMAGE"), memory_limit = "128m", pids_limit = 64 } })
   return made
 end
 
--- What the first manager makes for all that follow, such as the watch on plugins, is no leak.
-manager("unix://" .. folder .. "/proxy.sock"):close()
-local before = descriptors()
-local managers = {
-  manager("unix://" .. folder .. "/proxy.sock"),
-  manager("tcp://127.0.0.1:" .. read("port")),
-}
-io.open(folder .. "/ready", "w"):close()
+-- What the first of each makes for all that follow, such as the watch on plugins, is no leak.
+local socket, image = "unix://" .. folder .. "/proxy.sock", read("image")
+local first = manager(socket)
+assert(server.new(first, { port = 0 })):close()
+first:close()
+local descriptors = measure.descriptors()
+
+local managers = { manager(socket), manager("tcp://127.0.0.1:" .. read("port")) }
+local served = assert(server.new(managers[1], { port = 0 }))
+local remote = assert(enclave.manager{ base_url = served:url() })
+local called = { managers[1], managers[2], remote }
+write("server", served:url():match("%d+$"))
+write("ready", "")
 
 local faults
-local tally = calls.tally()
+local tally, samples = calls.tally(), measure.samples(math.max(seconds / 12, 2))
 local tasks = {}
 for i = 1, callers do
   tasks[i] = enclave.spawn(function()
     while not faults do
-      calls.one(managers[math.random(#managers)], tally)
+      calls.one(called[math.random(#called)], tally)
+    end
+  end)
+end
+for _, host in ipairs{ socket, "tcp://127.0.0.1:" .. read("port") } do
+  tasks[#tasks + 1] = enclave.spawn(function()
+    while not faults do
+      calls.pulled(host, image, tally)
+      enclave.sleep(0.05)
     end
   end)
 end
 
-local early
+local slow = 0 -- the longest that this program kept itself from anything else
 while not faults do
+  local slept = enclave.now()
   enclave.sleep(0.05)
-  early = early or tally.calls >= 1000 and resident()
+  slow = math.max(slow, enclave.now() - slept - 0.05)
+  samples:take(tally.calls)
   faults = read("faults.json")
 end
 faults = enclave.json.decode(faults)
@@ -104,10 +103,14 @@ for _, task in ipairs(tasks) do
   task:join()
 end
 
-local totals = { retired = {} }
+local totals, recoveries = {}, 0
+remote:close()
+served:close()
 for _, each in ipairs(managers) do
-  for reason, count in pairs(each:get_stats().totals.retired) do
-    totals.retired[reason] = (totals.retired[reason] or 0) + count
+  local stats = each:get_stats()
+  recoveries = recoveries + stats.create.count - size
+  for reason, count in pairs(stats.totals.retired) do
+    totals[reason] = (totals[reason] or 0) + count
   end
   local closing = enclave.now()
   each:close()
@@ -115,29 +118,47 @@ for _, each in ipairs(managers) do
     enclave.now() - closing)
 end
 
-local late_deadline = enclave.now() + 10
-while enclave.now() < late_deadline and (containers() ~= "" or descriptors() > before
-  or core.pending().tasks > 1) do
-  enclave.sleep(0.1)
+-- Each: how much of it is left, which must be nothing.
+local left = {
+  containers = function() return measure.containers(folder) end,
+  volumes = function() return measure.volumes(folder) end,
+  ["folders of sockets"] = measure.socket_folders,
+  descriptors = function() return measure.descriptors() - descriptors end,
+  tasks = function() return core.pending().tasks - 1 end,
+  operations = function() return core.pending().operations end,
+}
+local function is_nothing(value)
+  return value == "" or type(value) == "number" and value <= 0
 end
-tally:expect(containers() == "", "containers are left: %s", containers())
-tally:expect(descriptors() <= before, "%d descriptors are left", descriptors() - before)
-tally:expect(core.pending().tasks <= 1, "%d tasks are left", core.pending().tasks - 1)
+local late_deadline = enclave.now() + 10
+for what, count in pairs(left) do
+  while not is_nothing(count()) and enclave.now() < late_deadline do
+    enclave.sleep(0.1)
+  end
+  tally:expect(is_nothing(count()), "%s are left: %s", what, count())
+end
 tally:expect(tally.lateness < 1 + faults.late,
   "a call ended %.2f s after its deadline (%s)", tally.lateness, tally.latest)
-local grown = resident() - (early or resident())
+samples.next = 0
+samples:take(tally.calls)
+local grown = samples:growth()
 tally:expect(grown < 16, "the process grew by %.1f MiB", grown)
+local cuts = tonumber(read("cuts") or 0)
+tally:expect(cuts > 0, "no pull was cut")
 
 calls.print("faults", faults.counts)
 calls.print("calls", tally.kinds)
 calls.print("ended", tally.ends)
-calls.print("sandboxes replaced", totals.retired)
+calls.print("sandboxes replaced", totals)
+samples:print()
 local function say(...)
   print(string.format(...))
 end
-say("%d calls; the latest ended %.2f s past its deadline; the machine was late by %.2f s",
-  tally.calls, math.max(tally.lateness, 0), faults.late)
-say("the pools were back after %.1f s and %.1f s; memory %+.1f MiB since the 1000th call",
+say("%d calls; the latest ended %.2f s past its deadline (%s); late by themselves: the machine"
+  .. " %.2f s, the callers' loop %.2f s", tally.calls, math.max(tally.lateness, 0), tally.latest,
+  faults.late, slow)
+say("%d pulls cut in a layer; %d sandboxes made in place of others", cuts, recoveries)
+say("the pools were back after %.1f s and %.1f s; memory %+.1f MiB since a quarter of the time",
   recovered[1] or -1, recovered[2] or -1, grown)
 for _, problem in ipairs(tally.problems) do
   print("PROBLEM " .. problem)

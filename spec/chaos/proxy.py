@@ -10,11 +10,14 @@ is the word in FOLDER/mode, read whenever something arrives:
   error    answers each request with status 500
   garbage  answers each request with random bytes, and puts some into the streams that are open
   half     closes each connection in the middle of an answer
+  frames   puts what a hostile agent could send into the streams of containers
 """
 import asyncio
 import os
 import random
 import sys
+
+import frames
 
 engine, folder = sys.argv[1:]
 ERROR = (b'HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n'
@@ -34,25 +37,46 @@ async def not_while(word):
         await asyncio.sleep(0.05)
 
 
-async def carry(reader, writer, answerer):
-    """One way of a connection. What is asked while the mode says so is answered here: the
-    engine never hears of it."""
+async def ask(reader, writer, answerer, link):
+    """The way to the engine. What is asked while the mode says so is answered here: the engine
+    never hears of it."""
     try:
         while piece := await reader.read(65536):
             await not_while("stall")
             now = mode()
             if now == "refuse":
                 break
-            if answerer and now in ("error", "garbage"):
+            if now in ("error", "garbage"):
                 await misanswer(answerer, now)
                 continue
-            if now == "garbage":
-                piece = random.randbytes(64) + piece
-            if not answerer and now == "half":
-                writer.write(piece[:len(piece) // 2])
-                break
+            if not link and piece.startswith(b"POST ") and b"/attach?" in piece.split(b"\r\n")[0]:
+                link.append(frames.Stream())
             writer.write(piece)
             await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+async def answer(reader, writer, link):
+    """The way back. link has the stream of a container, if it is one."""
+    try:
+        while piece := await reader.read(65536):
+            await not_while("stall")
+            now, is_end = mode(), False
+            if now == "refuse":
+                break
+            if link:
+                piece, is_end = link[0].feed(piece, lambda: mode() == "frames")
+            if now == "garbage":
+                piece = random.randbytes(64) + piece
+            if now == "half":
+                piece, is_end = piece[:len(piece) // 2], True
+            writer.write(piece)
+            await writer.drain()
+            if is_end:
+                break
     except OSError:
         pass
     finally:
@@ -83,7 +107,8 @@ async def accept(reader, writer):
     except OSError:
         writer.close()
         return
-    await asyncio.gather(carry(reader, there[1], writer), carry(there[0], writer, None),
+    link = []
+    await asyncio.gather(ask(reader, there[1], writer, link), answer(there[0], writer, link),
                          watch((writer, there[1])))
 
 

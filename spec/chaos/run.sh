@@ -10,15 +10,17 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$top"
 # shellcheck source=examples/setup.sh
 . "$top/examples/setup.sh"
+# shellcheck source=spec/chaos/image.sh
+. "$top/spec/chaos/image.sh"
 seconds=${1:?how many seconds} seed=${2:-$(date +%s)}
 faketime=$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1)
 [ -n "$faketime" ] || die "there is no libfaketime on this machine"
 
 folder=$(mktemp -d /tmp/enclave-chaos.XXXXXX)
-proxy='' main=''
+proxy='' main='' registry=''
 finish() {
   # shellcheck disable=SC2086 # words
-  kill -KILL $proxy $main 2>/dev/null || :
+  kill -KILL $proxy $main $registry 2>/dev/null || :
   stop_engine "$folder/engine"
   umount "$folder/engine" 2>/dev/null || umount -l "$folder/engine" || :
   rm -rf "$folder"
@@ -31,8 +33,10 @@ mkdir "$folder/engine"
 mount -t tmpfs -o size=700m tmpfs "$folder/engine"
 ENCLAVE_TEST_ENGINE=$folder/engine
 export ENCLAVE_TEST_ENGINE
-start_engine "$ENCLAVE_TEST_ENGINE"
+start_engine "$ENCLAVE_TEST_ENGINE" --max-download-attempts=1
 own_image
+start_registry "$folder"
+publish_image "$folder" >&2
 
 echo pass >"$folder/mode"
 echo +0 >"$folder/clock"
@@ -41,7 +45,7 @@ while ! [ -e "$folder/port" ]; do sleep 0.1; done
 say "seed $seed"
 # Only the clock of the day jumps; no clock of a real machine lets the monotonic one.
 LD_PRELOAD=$faketime FAKETIME_TIMESTAMP_FILE=$folder/clock FAKETIME_NO_CACHE=1 \
-  FAKETIME_DONT_FAKE_MONOTONIC=1 "$ENCLAVE_LUA" spec/chaos/main.lua "$folder" & main=$!
+  FAKETIME_DONT_FAKE_MONOTONIC=1 "$ENCLAVE_LUA" spec/chaos/main.lua "$folder" "$seconds" & main=$!
 while ! [ -e "$folder/ready" ]; do
   kill -0 "$main" || die "the callers did not start"
   sleep 0.1

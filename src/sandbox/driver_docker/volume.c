@@ -144,8 +144,8 @@ static void on_container(void *data, json_t *reply, const struct enclave_error *
     if (!err && !id)
         enc_fail(&fill->trouble, ENCLAVE_PROTOCOL, NULL, "the Docker Engine's reply has no id");
     if (err || !id) {
-        if (err && err->code == ENCLAVE_DOCKER)
-            fill->container[0] = '\0'; /* it said no */
+        if (err && err->code == ENCLAVE_DOCKER && err->http_status != 409)
+            fill->container[0] = '\0'; /* it said no; 409: it said yes before, to nobody */
         end(fill, err ? err : &fill->trouble);
         return;
     }
