@@ -21,6 +21,29 @@ describe("json", function()
     assert.equal('"\\u0000\\n\\""', json.encode('\0\n"'))
   end)
 
+  it("writes every kind of number and text as JSON has it", function()
+    assert.equal('[-0.125,1e+300,0.33333333333333,9223372036854775807,-9223372036854775808,0]',
+      json.encode({ -0.125, 1e300, 1 / 3, math.maxinteger, math.mininteger, -0.0 }))
+    assert.equal('{"-1":3,"0.5":2,"9223372036854775807":4,"a":1}',
+      json.encode({ a = 1, [0.5] = 2, [-1.0] = 3, [math.maxinteger] = 4 }))
+    assert.equal('"\\u007f\\u001f\\b\\f\\r\\t\\\\ä€𝄞"',
+      json.encode("\127\31\b\f\r\t\\ä€𝄞"))
+    for bad, count in pairs({ ["\xC0\x80"] = 2, ["\xED\xA0\x80"] = 3, ["\xF4\x90\x80\x80"] = 4,
+      ["\xE2\x82"] = 2, ["\x80"] = 1, ["\xF8\x88\x80\x80\x80"] = 5 }) do
+      assert.equal('"' .. ("\u{FFFD}"):rep(count) .. '"', json.encode(bad))
+    end
+    local many, nested = {}, {}
+    for i = 1, 1000 do
+      many[("k%04d"):format(i)] = { b = i, a = { [tostring(i)] = i } }
+    end
+    assert.same(many, json.decode(json.encode(many)))
+    for _ = 1, 127 do
+      nested = { nested }
+    end
+    assert.equal(128, select(2, json.encode(nested):gsub("[%[{]", "")))
+    assert.has_error(function() json.encode({ nested }) end, "json: more than 128 levels deep")
+  end)
+
   it("keeps sparse and mixed tables as objects", function()
     assert.equal('{"1":"a","x":1}', json.encode({ "a", x = 1 }))
     assert.equal('{"1000000":1}', json.encode({ [1000000] = 1 }))

@@ -365,6 +365,12 @@ local Watch = {}
 ---Idempotent.
 function Watch:close() end
 
+---@param value any
+---@param array table the metatable of what is an array also when it is empty
+---@param ready table the metatable of what is text already, in its field text
+---@return string # throws a string when there is no such text
+function core.json_encode(value, array, ready) end
+
 ---@param bytes string
 ---@return string
 function core.base64_encode(bytes) end

@@ -115,6 +115,7 @@ int luaopen_enclave_core(lua_State *L) {
                                              l_task_functions,
                                              l_budget_functions,
                                              l_base64_functions,
+                                             l_json_functions,
                                              l_watch_functions,
                                              l_pool_functions,
                                              l_sandbox_functions,

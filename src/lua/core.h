@@ -242,7 +242,7 @@ void l_server_class(lua_State *L, struct l_core *core);
 void l_servers_close(struct l_core *core);
 void l_watch_class(lua_State *L, struct l_core *core);
 void l_watches_close(struct l_core *core);
-extern const luaL_Reg l_base64_functions[], l_watch_functions[];
+extern const luaL_Reg l_base64_functions[], l_json_functions[], l_watch_functions[];
 extern const luaL_Reg l_pool_functions[], l_sandbox_functions[], l_fs_functions[];
 extern const luaL_Reg l_http_functions[], l_httpd_functions[], l_signal_functions[];
 extern const luaL_Reg l_terminal_functions[];

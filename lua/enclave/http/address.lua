@@ -9,7 +9,9 @@ end
 
 -- Percent-decoding; form: "+" is a space.
 local function decode(text, form)
-  if text:find("%%%X") or text:find("%%%x%X") or text:find("%%%x?$") then
+  if not text:find("[%%+\0\128-\255]") then
+    return text
+  elseif text:find("%%%X") or text:find("%%%x%X") or text:find("%%%x?$") then
     return bad("the address has a % that is not followed by two hexadecimal digits")
   end
   text = (form and text:gsub("+", " ") or text):gsub("%%(%x%x)", function(digits)

@@ -51,7 +51,7 @@ function follow.new(entries, interval, changed, owner)
     local facts = core.stat(entry.path)
     local folder = facts and facts.type ~= "directory" and (entry.path:match("^(.*)/") or ".")
       or entry.path
-    if not seen[folder] then
+    if not seen[folder] and not folder:find("^bundle:") then -- those stay what they are
       seen[folder] = true
       self.folders[#self.folders + 1] = folder
     end
