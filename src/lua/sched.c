@@ -61,8 +61,10 @@ static void resume(lua_State *L, struct l_core *core, struct l_task *task) {
         l_task_ready(task);
 }
 
+/* Takes the call out of where it is. */
 static int run_call(lua_State *L) {
-    struct l_call *call = lua_touserdata(L, 1);
+    struct l_call **at = lua_touserdata(L, 1), *call = *at;
+    *at = NULL;
     lua_settop(L, 0);
     call->run(L, call);
     return 0;
@@ -77,12 +79,14 @@ void l_run_calls(lua_State *L, struct l_core *core) {
             continue;
         }
         lua_pushcfunction(L, run_call);
-        lua_pushlightuserdata(L, call);
+        lua_pushlightuserdata(L, &call);
         if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
             const char *why = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error";
             enc_log(l_log(core), ENC_LOG_ERROR, "%s", why);
             lua_pop(L, 1);
         }
+        if (call) /* there was no stack to call it */
+            call->drop(call);
     }
 }
 
