@@ -225,6 +225,20 @@ print(sys.stdin.read(), sys.argv[1:], os.environ["GREETING"])]], stdin = "in",
       assert.matches("enclave/there-is-none:x", err.message, 1, true)
     end)
 
+    it("says what a config names and the engine or the image has not", function()
+      for words, config in pairs({ ["no such user"] = { user = "nobody_knows_me" },
+        ["network nowhere not found"] = { network = "nowhere", network_enabled = true } }) do
+        local lines = {}
+        local ids, err = open({ pool_size = 1, config = config }, { on_log = function(_, line)
+          lines[#lines + 1] = line
+        end })
+        manager:close()
+        assert.is_nil(ids)
+        assert.matches(words, err.message, 1, true)
+        assert.is_nil(table.concat(lines, "\n"):find("docker exec is tried", 1, true))
+      end
+    end)
+
     it("says when Docker cannot be reached", function()
       local ids, err = open({ pool_size = 1 }, { docker_host = "unix:///nowhere.sock" })
       assert.is_nil(ids)

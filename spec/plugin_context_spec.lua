@@ -70,6 +70,13 @@ local tools = {
   end]],
 }
 
+-- As the documentation borrows: what it cannot have is thrown.
+tools.greedy = [[description = "x", execute = function(_, _, context)
+    local first <close> = assert(context.borrow{ timeout = 20 })
+    local second <close> = assert(context.borrow{ timeout = 0.05 })
+    return "more than there are"
+  end]]
+
 describe("the context of a tool", function()
   local folder, manager, logged
 
@@ -128,6 +135,13 @@ describe("the context of a tool", function()
     support.eventually(function()
       return manager:get_stats().idle == 2
     end, "both are back")
+  end)
+
+  it("passes on that no sandbox was free", function()
+    local none, err = manager:execute_tool_in_pool("greedy")
+    assert.is_nil(none)
+    assert.equal("timeout", err.code)
+    assert.matches("became free in time", err.message, 1, true)
   end)
 
   it("gives back what a tool forgets to", function()

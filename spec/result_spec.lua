@@ -63,7 +63,15 @@ describe("result", function()
 
   it("of tables, strings and nothing", function()
     assert.equal("text", build("text").output)
+    local lines = {}
+    core.configure{ log_level = "warn", on_log = function(_, line)
+      lines[#lines + 1] = line
+    end }
     assert.equal("success", build(nil).status)
+    core.sleep(0)
+    core.configure{ on_log = function() end }
+    assert.same({ 'tool a_tool returned nothing, which is taken for ""; is a return missing?' },
+      lines)
     local got = build({ output = "x", error = "y", metadata = { a = 1 } })
     assert.equal("error", got.status)
     assert.equal("y", got.error)
@@ -82,7 +90,11 @@ describe("result", function()
   end)
 
   it("says what a tool must not return", function()
-    for _, bad in ipairs({ 5, { status = "fine" }, { output = 5 }, { metadata = "x" } }) do
+    local _, unknown = build({ ouput = "x" })
+    assert.equal('tool a_tool returned ouput: unknown field; did you mean "output"?',
+      unknown.message)
+    for _, bad in ipairs({ 5, { stdout = "x" }, { status = "fine" }, { output = 5 },
+      { metadata = "x" } }) do
       local got, err = build(bad)
       assert.is_nil(got)
       assert.equal("internal", err.code)

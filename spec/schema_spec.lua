@@ -33,6 +33,8 @@ describe("schema", function()
       ("parameters.timeout: expected a number, got number %s"):format(0 / 0))
     fails(code, { code = "x", timout = 1 },
       'parameters.timout: unknown; did you mean "timeout"?')
+    fails(code, { cod = "x" }, 'parameters.cod: unknown; did you mean "code"?')
+    fails(code, { zzzzzz = "x" }, "parameters.code: missing, expected a string")
     fails(code, { "x" }, "parameters: expected an object, got a table")
   end)
 

@@ -14,7 +14,8 @@ local deepest = 16
 local shortest_secret = 6
 
 -- What a tool may throw that is not its own fault.
-local passed_on = { lost = true, cancelled = true, closed = true }
+local passed_on = { lost = true, cancelled = true, closed = true, timeout = true,
+  exhausted = true, unavailable = true }
 
 ---@class enclave.Listeners what a caller hears while a tool runs
 ---@field on_stdout? fun(bytes: string) output as it comes, of tools that pass it on; the result

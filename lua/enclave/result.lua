@@ -2,6 +2,7 @@
 local core = require "enclave.core"
 local errors = require "enclave.errors"
 local signals = require "enclave.signals"
+local suggest = require "enclave.suggest"
 
 ---@class enclave.Result
 ---@field tool_name string
@@ -94,8 +95,18 @@ local function bad_return(name, field, wanted, got)
     field, wanted, errors.show(got)), "tool." .. name)
 end
 
+local table_fields = { output = true, error = true, status = true, metadata = true,
+  tool_name = true, execution_time = true, timestamp = true } -- those of a result, too
+
 -- A table that a tool made by itself.
 local function from_table(name, returned)
+  for field in pairs(returned) do
+    if not table_fields[field] then
+      return nil, errors.new("internal", ("tool %s returned %s: unknown field%s"):format(name,
+        tostring(field), suggest.hint(field, { "error", "metadata", "output", "status" })),
+        "tool." .. name)
+    end
+  end
   local status = returned.status or (returned.error and "error" or "success")
   if not statuses[status] then
     return bad_return(name, "status", "success, error, timeout or cancelled", status)
@@ -142,6 +153,8 @@ function result.build(name, returned, failure, facts)
   elseif kind == "string" then
     parts = { status = "success", output = returned, metadata = {} }
   elseif kind == "nil" then
+    core.log("warn", ("tool %s returned nothing, which is taken for \"\"; is a return missing?")
+      :format(name))
     parts = { status = "success", output = "", metadata = {} }
   elseif kind == "table" and is_run(returned) then
     parts = result.from_run(returned)

@@ -71,6 +71,10 @@ end
 
 -- exec, and what to call when the run has ended.
 local function prepare(op, box, spec)
+  if type(box) ~= "userdata" then
+    errors.throw(op, ("called with a dot; expected a colon: sandbox:%s{ … }"):format(
+      op:match("%a+$")))
+  end
   local context = context_of(box)
   local exec, err = run_spec.exec(op, spec, function()
     return work_folder_of(box)

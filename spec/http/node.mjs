@@ -22,7 +22,7 @@ assert.ok((await bad.json()).detail);
 
 const streamed = await call("/pool/execute?tool_name=shell_executor&stream=1",
   { command: ["echo", "as it comes"] });
-assert.equal(streamed.headers.get("content-type"), "text/event-stream");
+assert.equal(streamed.headers.get("content-type"), "text/event-stream; charset=utf-8");
 let text = "";
 for await (const piece of streamed.body.pipeThrough(new TextDecoderStream())) text += piece;
 assert.match(text, /^event: stdout\ndata: {"text":"as it comes\\n"}\n\nevent: result\n/);

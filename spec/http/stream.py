@@ -16,7 +16,7 @@ def stream(command, timeout=60, receive_buffer=None):
 # As it comes, apart, and the result with all of it.
 sock = stream("printf 'a\\303'; sleep 0.5; printf '\\251\\n'; sleep 0.5; echo b >&2; exit 3")
 reply = Reply(sock)
-assert reply.status == 200 and reply.headers["content-type"] == "text/event-stream"
+assert reply.status == 200 and reply.headers["content-type"] == "text/event-stream; charset=utf-8"
 events = list(reply.events())
 event, result = events.pop()
 assert event == "result" and result["status"] == "error", result

@@ -5,8 +5,9 @@ local json = require "enclave.json"
 
 local http_events = {}
 
-local headers = { ["Content-Type"] = "text/event-stream", ["Cache-Control"] = "no-store",
-  ["X-Accel-Buffering"] = "no" }
+-- Clients that know no event streams take text without a charset for Latin-1.
+local headers = { ["Content-Type"] = "text/event-stream; charset=utf-8",
+  ["Cache-Control"] = "no-store", ["X-Accel-Buffering"] = "no" }
 
 -- What is at the end of a piece of output and goes on in the next: text, the beginning of a
 -- character.

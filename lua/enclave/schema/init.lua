@@ -167,6 +167,20 @@ local function take_member(member, value, copy)
   copy[member.name] = taken
 end
 
+local function unknown(name, names)
+  return false, "unknown" .. suggest.hint(name, names), "." .. tostring(name)
+end
+
+-- A member is missing or wrong: a name that is mistyped explains more.
+local function misnamed(value, known, names, others, message, path)
+  for name in next, value do
+    if others == false and not known[name] and suggest.nearest(tostring(name), names) then
+      return unknown(name, names)
+    end
+  end
+  return false, message, path
+end
+
 local function compile_object(node)
   if not (node.properties or node.required or node.additionalProperties ~= nil) then
     return nil
@@ -189,13 +203,13 @@ local function compile_object(node)
     for i = 1, #members do
       local message, path = take_member(members[i], value, copy)
       if message then
-        return false, message, path
+        return misnamed(value, known, names, others, message, path)
       end
     end
     for name, given in next, value do
       if not known[name] then
         if others == false then
-          return false, "unknown" .. suggest.hint(name, names), "." .. name
+          return unknown(name, names)
         end
         local ok, taken, path = true, given, nil
         if check_other then

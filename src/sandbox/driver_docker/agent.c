@@ -68,6 +68,8 @@ static void on_socket_data(void *data, const char *bytes, size_t len) {
 static void on_socket_end(void *data) {
     struct enc_box *box = data;
     struct enclave_error err = {0};
+    if (!box->sandbox->ready)
+        return; /* the end of the container tells why */
     enc_fail(&err,
              ENCLAVE_LOST,
              "sandbox",

@@ -66,6 +66,8 @@ bool enc_box_fall_back(struct enc_box *box, const struct enclave_error *err) {
         return false;
     if (strstr(err->message, "no such file")) /* its volume was removed: it will be there again */
         return false;
+    if (strncmp(err->message, "network ", 8) == 0) /* is not there: no other way has it either */
+        return false;
     box->timer.fire = on_fall;
     if (enc_timer_start(box->host->base.loop, &box->timer, 0))
         return false;
