@@ -41,7 +41,7 @@ describe("the C library", function()
       .. " && cmake --build %s/out"):format(folder.path, root, folder.path))
     assert.equal(0, code, text)
     text, code = run("out/embed")
-    assert.same({ "from C\ninvalid: parameters.code: missing, expected a string\n"
+    assert.same({ "from C\ninvalid: parameters.cod: unknown; did you mean \"code\"?\n"
       .. "callback: success\nslow: cancelled\n", 0 }, { text, code })
     text, code = run("out/embed_cpp")
     assert.same({ "40 of 40 calls from 8 threads\nnot_found\n", 0 }, { text, code })
@@ -97,6 +97,15 @@ describe("the Lua side of the C library", function()
     assert.equal("[]", call("list_sandboxes", "[\"stopped\", null]"))
     assert.equal("true", call("close_pool", "[null]"))
     assert.equal("[]", call("initialize_pool", '[{"pool_size": 0, "sandbox_type": "fake"}]'))
+  end)
+
+  it("takes an option that is null as left out", function()
+    local call = embed.open('{"log_level": "error", "tools": null}')
+    assert(call("initialize_pool", '[{"pool_size": 1, "sandbox_type": "fake", "max_size": null,'
+      .. ' "config": {"image": null, "memory_limit": "256m"}}]'))
+    assert(call("execute_tool_in_pool", '{"code": "print(7)", "stdin": null}', "python_executor",
+      '{"timeout": null}'))
+    assert(call("create_sandbox", '["fake", {"image": null}]'))
   end)
 
   it("says what is wrong with a name or a text", function()

@@ -13,6 +13,7 @@ for _, name in ipairs({ "initialize_pool", "close_pool", "execute_tool_in_pool",
   methods[name] = true
 end
 
+local takes_config = { initialize_pool = true, create_sandbox = true }
 local lists = { initialize_pool = true, list_sandboxes = true } -- also when they are empty
 
 -- JSON text as a value; null is nil.
@@ -22,6 +23,19 @@ local function read(text, what)
     return nil, errors.new("invalid", ("%s: not JSON: %s"):format(what, problem), "call")
   elseif value == json.null then
     return nil
+  end
+  return value
+end
+
+-- Options that are null are options that were left out. The parameters of a tool stay as they
+-- are: its schema says what null means to it.
+local function without_nulls(value)
+  for name, member in pairs(type(value) == "table" and value or {}) do
+    if member == json.null and type(name) == "string" then
+      value[name] = nil
+    else
+      without_nulls(member)
+    end
   end
   return value
 end
@@ -36,6 +50,8 @@ local function read_arguments(method, text)
   for i, value in pairs(list) do
     if value == json.null then
       list[i] = nil
+    elseif takes_config[method] then
+      without_nulls(value)
     end
   end
   return list
@@ -47,6 +63,7 @@ function embed.open(options)
   local given, err = nil, nil
   if options then
     given, err = read(options, "manager")
+    given = without_nulls(given)
   end
   if err then
     error(err, 0)
@@ -65,6 +82,7 @@ function embed.open(options)
       parameters, err = read(arguments or "{}", "parameters")
       if not err then
         how, err = read(tool_options or "{}", "options")
+        how = without_nulls(how)
       end
       list = { tool, parameters, how, n = 3 }
     elseif not methods[method] then
