@@ -137,10 +137,11 @@ for data, statuses in ((b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + big,
 answer = talk(b"GET /health HTTP/1.0\r\n\r\n")
 assert status_of(answer) == 200, answer
 
-# Ends of bodies that are not clear: refused, and nothing after them is read.
+# Heads that can be read in two ways: refused, and nothing after them is read.
 for lines in (b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked",
               b"Content-Length: 5\r\nContent-Length: 0", b"Transfer-Encoding: identity",
-              b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"):
+              b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Host: other",
+              b"Content-Length : 5", b"Transfer-Encoding\t: chunked", b"X y: z"):
     answer = talk(b"POST /pool/execute HTTP/1.1\r\nHost: localhost\r\n" + lines
                   + b"\r\n\r\n0\r\n\r\n" + request("GET", "/health"))
     assert status_of(answer) == 400 and b'"detail"' in answer, (lines, answer)

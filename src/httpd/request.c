@@ -93,8 +93,8 @@ static bool may_call(const struct enc_httpd_request *request) {
 }
 
 struct framing {
-    int lengths, codings;
-    bool chunked;
+    int lengths, codings, hosts;
+    bool chunked, odd;
 };
 
 static enum MHD_Result on_framing(void *data,
@@ -103,8 +103,9 @@ static enum MHD_Result on_framing(void *data,
                                   const char *value) {
     struct framing *framing = data;
     (void)kind;
-    if (strcasecmp(name, "Content-Length") == 0)
-        framing->lengths++;
+    framing->odd |= strpbrk(name, " \t") != NULL;
+    framing->hosts += strcasecmp(name, "Host") == 0;
+    framing->lengths += strcasecmp(name, "Content-Length") == 0;
     if (strcasecmp(name, "Transfer-Encoding") == 0) {
         framing->codings++;
         framing->chunked = value && strcasecmp(value, "chunked") == 0;
@@ -112,12 +113,14 @@ static enum MHD_Result on_framing(void *data,
     return MHD_YES;
 }
 
-/* One end of the body, which a proxy in front cannot take for another: libmicrohttpd chooses
- * among several. */
+/* One end of the body and one host, which a proxy in front cannot take for others:
+ * libmicrohttpd chooses among several, and takes a name with a space before its colon for
+ * another name. */
 static bool is_framed(struct MHD_Connection *connection) {
     struct framing framing = {0};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, on_framing, &framing);
-    return framing.lengths + framing.codings <= 1 && (!framing.codings || framing.chunked);
+    return !framing.odd && framing.hosts <= 1 && framing.lengths + framing.codings <= 1 &&
+           (!framing.codings || framing.chunked);
 }
 
 /* Only the head is here. */
@@ -138,7 +141,7 @@ static enum MHD_Result begin(struct enc_httpd_request *request, const char *meth
     if (!may_call(request))
         return refuse(request, 401, "the API key is missing or wrong");
     if (!is_framed(request->connection))
-        return refuse(request, 400, "the headers do not say clearly where the body ends");
+        return refuse(request, 400, "the headers can be read in two ways");
     const char *length =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Content-Length");
     if (length && strtoull(length, NULL, 10) > options->max_body)
