@@ -391,6 +391,12 @@ function core.scandir(path) end
 ---@return enclave.Error? err
 function core.archive_folder(host_folder) end
 
+---Files of memory as a tar, readable by all.
+---@param files table<string, string> bytes by name
+---@return string|nil tar
+---@return enclave.Error? err
+function core.archive_files(files) end
+
 ---The text of a Lua file that the program carries ("bundle:/enclave/init.lua").
 ---@param path string
 ---@return string|nil

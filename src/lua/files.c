@@ -272,7 +272,23 @@ static int archive_folder(lua_State *L) {
     return 1;
 }
 
-const luaL_Reg l_file_functions[] = {{"archive_folder", archive_folder}, {NULL, NULL}};
+/* core.archive_files(files): the same of files in memory, { name = bytes }. */
+static int archive_files(lua_State *L) {
+    static const char op[] = "archive_files";
+    struct enclave_error err;
+    size_t count;
+    lua_settop(L, 1);
+    struct enc_tar_file *files = files_of(L, 1, op, &count);
+    struct transfer *self = transfer_new(L, op);
+    if (enc_archive_files(files, count, &self->bytes, &err))
+        return l_fail(L, &err);
+    lua_pushlstring(L, self->bytes.data, self->bytes.len);
+    drop(&self->wait);
+    return 1;
+}
+
+const luaL_Reg l_file_functions[] = {
+    {"archive_folder", archive_folder}, {"archive_files", archive_files}, {NULL, NULL}};
 const luaL_Reg l_file_methods[] = {{"put_file", put_file},
                                    {"put_files", put_files},
                                    {"get_file", get_file},

@@ -3,63 +3,10 @@ local compare = require "enclave.multi_code.compare"
 local given_files = require "enclave.multi_code.given_files"
 local gather = require "enclave.gather"
 local phases = require "enclave.multi_code.phases"
+local places = require "enclave.multi_code.places"
 local errors = require "enclave.errors"
 
 local cases = {}
-
--- A case with files of its own runs in a folder of its own, where everything else of the work
--- folder is seen too, as it is before the first case runs.
-local link = [[
-cd -- "$1" || exit
-shift
-for number do
-  for f in * .[!.]*; do
-    [ "$f" = .cases ] || [ -e ".cases/$number/$f" ] || ! [ -e "$f" ] ||
-      ln -s -- "../../$f" ".cases/$number/$f" || exit
-  done
-done]]
-
--- The files of a case, and those of the call that its folders would hide.
-local function files_of(job, case)
-  local tops, all = {}, {}
-  for name in pairs(case.files) do
-    tops[name:match("^([^/]+)/") or ""] = true
-  end
-  for name, content in pairs(job.files) do
-    all[name] = tops[name:match("^([^/]+)/")] and content or nil
-  end
-  for name, content in pairs(case.files) do
-    all[name] = content
-  end
-  return all
-end
-
-local function make_folders(job, list)
-  local numbers = {}
-  for i, case in ipairs(list) do
-    if next(case.files) then
-      local below = (".cases/%d"):format(i)
-      local fine, err = phases.write(job, files_of(job, case), below)
-      if not fine then
-        return nil, err
-      end
-      case.folder = job.root .. "/" .. below
-      numbers[#numbers + 1] = tostring(i)
-    end
-  end
-  if #numbers == 0 then
-    return true
-  end
-  local run, err = job.sandbox:run{ interpreter = "sh", code = link,
-    args = { job.root, table.unpack(numbers) } }
-  if not run then
-    return nil, err
-  elseif run.status ~= "exited" or run.exit_code ~= 0 then
-    return nil, errors.new("internal", "cannot make the folders of the cases: " .. run.stderr,
-      "multi_code_executor")
-  end
-  return true
-end
 
 -- One of the words of a verdict, and the difference.
 local function judge(job, run, case, options)
@@ -83,13 +30,24 @@ local function judge(job, run, case, options)
 end
 
 local function shortened(text, most)
-  return #text > most and text:sub(1, most) .. "…" or text
+  if #text <= most then
+    return text
+  end
+  local cut = most
+  while cut > math.max(0, most - 3) and text:find("^[\x80-\xbf]", cut + 1) do
+    cut = cut - 1 -- not inside a character
+  end
+  return text:sub(1, cut) .. "…"
 end
 
-local function run_case(job, i, case, options)
-  local run, err = phases.run(job, { args = case.args or options.args, stdin = case.stdin,
-    cwd = case.folder, max_output_size = options.output_limit,
-    cpu_timeout = options.cpu_timeout })
+local function run_case(job, i, case, place, options)
+  local folder, run, err
+  folder, err = place:renew(case)
+  if folder then
+    run, err = phases.run(job, { args = case.args or options.args, stdin = case.stdin,
+      cwd = folder, user = place.user, max_output_size = options.output_limit,
+      cpu_timeout = options.cpu_timeout })
+  end
   if not run then
     return nil, err
   end
@@ -163,17 +121,19 @@ end
 ---@return table[]|nil verdicts
 ---@return enclave.Error? err
 function cases.run(job, list, options)
-  local fine, problem = make_folders(job, list)
-  if not fine then
+  local calls, stopped = { limit = width(job, #list, options.parallel) }, false
+  local free <close>, problem = places.open(job, calls.limit)
+  if not free then
     return nil, problem
   end
-  local calls, stopped = { limit = width(job, #list, options.parallel) }, false
   for i, case in ipairs(list) do
     calls[i] = function()
       if stopped then
         return { index = i, verdict = "not_run" }
       end
-      local entry, err = run_case(job, i, case, options)
+      local place = table.remove(free)
+      local entry, err = run_case(job, i, case, place, options)
+      free[#free + 1] = place
       if not entry then
         stopped = true
         return nil, err
@@ -193,7 +153,7 @@ function cases.run(job, list, options)
   end
   for i = 1, calls.limit > 1 and not stopped and #list or 0 do
     if is_suspect(verdicts[i]) then
-      verdicts[i], err = run_case(job, i, list[i], options)
+      verdicts[i], err = run_case(job, i, list[i], free[1], options)
     end
     if not verdicts[i] then
       return nil, err

@@ -28,40 +28,10 @@ local function first_difference(a, b)
   return low
 end
 
--- White space at the end of a line; by hand, as a pattern may look at it again and again.
-local blank = { [9] = true, [13] = true, [32] = true }
-
-local function right_trimmed(line)
-  local last = #line
-  while blank[line:byte(last)] do
-    last = last - 1
-  end
-  return line:sub(1, last)
-end
-
--- Plain searches only: the output is a stranger's, and patterns can take time by its square.
-local function lines_of(text)
-  local lines, at = {}, 1
-  while true do
-    local stop = text:find("\n", at, true)
-    lines[#lines + 1] = text:sub(at, (stop or #text + 1) - 1)
-    if not stop then
-      return lines
-    end
-    at = stop + 1
-  end
-end
-
--- Without white space at the ends of lines, and empty lines at the end.
-local function bare_lines_of(text)
-  local lines = lines_of(text)
-  for i = 1, #lines do
-    lines[i] = right_trimmed(lines[i])
-  end
-  while lines[#lines] == "" do
-    lines[#lines] = nil
-  end
-  return lines
+-- Without white space at the ends of lines, and empty lines at the end. The output is a stranger's:
+-- the frontiers keep a pattern from looking at white space again from each of its bytes.
+local function bare(text)
+  return (text:gsub("%f[ \t\r][ \t\r]+\n", "\n"):gsub("%f[ \t\r\n][ \t\r\n]+$", ""))
 end
 
 local function line_difference(number, wanted, got)
@@ -75,12 +45,29 @@ local function line_difference(number, wanted, got)
     excerpt(wanted, column), excerpt(got, column))
 end
 
-local function by_lines(wanted, got)
-  for i = 1, math.max(#wanted, #got) do
-    if wanted[i] ~= got[i] then
-      return line_difference(i, wanted[i], got[i])
-    end
+-- The line that begins there, nil past the end; where the next one does.
+local function line_at(text, from)
+  if from > #text + 1 then
+    return nil, from
   end
+  local stop = text:find("\n", from, true) or #text + 1
+  return text:sub(from, stop - 1), stop + 1
+end
+
+-- Of two that are not the same. Nothing has no line, unless it is the one empty line of `exact`.
+local function by_lines(wanted, got, exact)
+  local same = wanted:sub(1, first_difference(wanted, got) - 1)
+  local _, number = same:gsub("\n", "")
+  local from = (same:match("^.*()\n") or 0) + 1
+  local from_wanted = (wanted ~= "" or exact) and from or 2
+  local from_got = (got ~= "" or exact) and from or 2
+  local a, b
+  repeat
+    number = number + 1
+    a, from_wanted = line_at(wanted, from_wanted)
+    b, from_got = line_at(got, from_got)
+  until a ~= b
+  return line_difference(number, a, b)
 end
 
 local function is_close(wanted, got, tolerance)
@@ -105,7 +92,14 @@ local function tokens(text)
   end
 end
 
+local function spaced(text)
+  return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
+end
+
 local function by_tokens(expected, output, tolerance)
+  if spaced(expected) == spaced(output) then
+    return nil
+  end
   local next_wanted, next_got, number, at = tokens(expected), tokens(output), 0, 1
   while true do
     local wanted = next_wanted()
@@ -139,9 +133,10 @@ function compare.difference(expected, output, how, tolerance)
   elseif expected == output then
     return nil
   elseif how == "exact" then
-    return by_lines(lines_of(expected), lines_of(output))
+    return by_lines(expected, output, true)
   end
-  return by_lines(bare_lines_of(expected), bare_lines_of(output))
+  expected, output = bare(expected), bare(output)
+  return expected ~= output and by_lines(expected, output, false) or nil
 end
 
 return compare

@@ -1,6 +1,7 @@
 -- One call of multi_code_executor, read and checked: which files there are to be, which is the
 -- main one, what the words of the language's commands stand for.
 local command = require "enclave.multi_code.command"
+local core = require "enclave.core"
 local errors = require "enclave.errors"
 local given_files = require "enclave.multi_code.given_files"
 
@@ -12,6 +13,7 @@ local job = {}
 ---@field variant enclave.LanguageVariant
 ---@field facts table of the sandbox, see toolchain.facts
 ---@field files table<string, string> all of them, the main one too
+---@field given table<string, true> names of those that came with the call, but for the main one
 ---@field main string
 ---@field folder? string in the work folder, where all this happens; nil: the work folder
 ---@field root string the same, absolute
@@ -41,11 +43,13 @@ local function read_size(value)
   return bytes
 end
 
+local detect_budget = 200000000 -- instructions
+
 local function detect(language, code, files)
   if not language.detect then
     return {}
   end
-  local ok, words = pcall(language.detect, code, files)
+  local ok, words = core.bounded(detect_budget, language.detect, code, files)
   if ok and type(words) == "table" then
     return words
   end
@@ -58,6 +62,16 @@ end
 local function only_source(language, files)
   local found = command.sources(language, nil, files)
   return #found == 1 and found[1] or nil
+end
+
+-- The names of those that came with the call, but for the main one.
+local function given_of(params, main)
+  local given = {}
+  for name in pairs(params.files or {}) do
+    local clean = given_files.clean(name)
+    given[clean] = clean ~= main or nil
+  end
+  return given
 end
 
 -- The main file's name, and all files. `code` is one of them under that name.
@@ -137,8 +151,8 @@ function job.read(language, params, config, facts)
   for name, value in pairs(params.env or {}) do
     env[name] = value
   end
-  return { language = language, facts = facts, files = files, main = main, folder = folder,
-    root = words.folder, words = words, env = env,
+  return { language = language, facts = facts, files = files, given = given_of(params, main),
+    main = main, folder = folder, root = words.folder, words = words, env = env,
     memory_limit = memory,
     build_timeout = params.compile_timeout or config.compile_timeout
       or at_most(language.build_timeout),

@@ -8,16 +8,10 @@ local transfer = require "enclave.files.transfer"
 
 local phases = {}
 
----Writes files below the job's folder.
----@param job enclave.Job
----@param files table<string, string>
----@param below? string folder
----@return true|nil
----@return enclave.Error? err
-function phases.write(job, files, below)
-  local prefix, there = (job.folder and job.folder .. "/" or "") .. (below and below .. "/" or ""),
-    {}
-  for name, content in pairs(files) do
+-- Writes the files of the call below the job's folder.
+local function write(job)
+  local prefix, there = job.folder and job.folder .. "/" or "", {}
+  for name, content in pairs(job.files) do
     there[prefix .. name] = content
   end
   return transfer.send(job.sandbox, there)
@@ -32,7 +26,7 @@ local function start(job, argv, spec)
   else
     spec.argv = argv
   end
-  spec.env = job.env
+  spec.env = spec.env or job.env
   spec.cwd = spec.cwd or job.root
   return job.sandbox:run(spec)
 end
@@ -119,7 +113,7 @@ end
 ---@return table|nil entry nil without an error: there is nothing to build
 ---@return enclave.Error? err
 function phases.build(job, cache)
-  local fine, err = phases.write(job, job.files)
+  local fine, err = write(job)
   if not fine or not job.variant.build then
     return nil, err
   end
@@ -178,15 +172,26 @@ function phases.lacks_processor(run, most)
   return run.limit == "cpu" or most ~= nil and run.user + run.system > most
 end
 
+-- A program that has a folder of its own finds its home there.
+local function environment(job, folder)
+  local env = {}
+  for name, value in pairs(job.env) do
+    env[name] = value
+  end
+  env.HOME = env.HOME or folder
+  return env
+end
+
 ---Runs what was built.
 ---@param job enclave.Job
----@param options { args?: string[], stdin?: string, cwd?: string, max_output_size?: integer,
---- cpu_timeout?: number, on_stdout?: function, on_stderr?: function }
+---@param options { args?: string[], stdin?: string, cwd?: string, user?: string,
+--- max_output_size?: integer, cpu_timeout?: number, on_stdout?: function, on_stderr?: function }
 ---@return enclave.RunResult|nil
 ---@return enclave.Error? err
 function phases.run(job, options)
   return start(job, command.expand(job.variant.run, job.words, options.args or {}),
-    { timeout = job.run_timeout, stdin = options.stdin, cwd = options.cwd,
+    { timeout = job.run_timeout, stdin = options.stdin, cwd = options.cwd, user = options.user,
+      env = options.cwd and environment(job, options.cwd),
       max_output_size = options.max_output_size,
       limits = options.cpu_timeout and { cpu_seconds = math.ceil(options.cpu_timeout) },
       on_stdout = options.on_stdout, on_stderr = options.on_stderr, keep_output = true })

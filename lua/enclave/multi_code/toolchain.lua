@@ -21,8 +21,8 @@ local count = 0
 
 ---What is known about the sandbox that calls need: its limits, its work folder, its image.
 ---@param sandbox enclave.Sandbox
----@return table|nil facts { folder, memory, cpus, max_timeout, bound: it shares folders with the
---- host, key: of its image and environment }
+---@return table|nil facts { folder, user, memory, cpus, max_timeout, bound: it shares folders with
+--- the host, key: of its image and environment }
 ---@return enclave.Error? err
 function toolchain.facts(sandbox)
   local described, err = sandbox:describe()
@@ -35,7 +35,8 @@ function toolchain.facts(sandbox)
     parts[#parts + 1] = ("\0%s=%s"):format(name, value)
   end
   table.sort(parts)
-  return { folder = config.working_dir or "/sandbox", memory = config.memory_limit or 0,
+  return { folder = config.working_dir or "/sandbox", user = config.user or "",
+    memory = config.memory_limit or 0,
     cpus = config.cpu_limit or 1, max_timeout = config.max_timeout or math.huge,
     bound = next(config.volumes or {}) ~= nil,
     key = (metadata.image_id or described.id) .. table.concat(parts) }
