@@ -42,6 +42,17 @@ describe("a remote manager", function()
     assert.equal("application/json", last().headers["Content-Type"])
   end)
 
+  it("has the very bytes of an output that is no text", function()
+    answer.body = [[{"tool_name":"x","status":"success","output":"a\ufffd","error":"\ufffd",
+      "metadata":{"output_base64":"Yf8=","error_base64":"/g==","cases":[{"stdout":"\ufffd",
+      "stdout_base64":"/w=="},{"stdout":"text"}],"run":{"stderr":"x","stderr_base64":"?"}}}]]
+    local result = assert(manager:execute_tool_in_pool("x"))
+    assert.equal("a\xff", result.output)
+    assert.equal("\xfe", result.error)
+    assert.same({ cases = { { stdout = "\xff" }, { stdout = "text" } }, run = { stderr = "x" } },
+      result.metadata)
+  end)
+
   it("initialises a pool", function()
     answer.body = '{"message":"ok","pool_size":2,"sandbox_ids":["a","b"]}'
     assert.same({ "a", "b" }, manager:initialize_pool{ pool_size = 2, name = "big pool",

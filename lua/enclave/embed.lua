@@ -1,6 +1,7 @@
 -- What a C program asks of a manager (src/embed): methods by name, JSON in and out.
 local enclave = require "enclave"
 local errors = require "enclave.errors"
+local exact = require "enclave.exact"
 local json = require "enclave.json"
 local suggest = require "enclave.suggest"
 
@@ -99,7 +100,7 @@ function embed.open(options)
     if value == nil then
       return nil, err
     end
-    return json.encode(lists[method] and json.array(value) or value)
+    return json.encode(lists[method] and json.array(value) or exact.add(value))
   end
 end
 

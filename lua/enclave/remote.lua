@@ -1,6 +1,7 @@
 -- The manager of a server: the same methods as a local one, over HTTP.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
+local exact = require "enclave.exact"
 local http_client = require "enclave.http.client"
 local json = require "enclave.json"
 
@@ -59,7 +60,7 @@ local function result_of(value, err)
       value[field] = nil
     end
   end
-  return value
+  return exact.take(value)
 end
 
 local function done(reply, err)

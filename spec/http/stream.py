@@ -1,4 +1,5 @@
 """Server-sent events of a run: order, bytes, back-pressure, disconnects, failures."""
+import base64
 import sys
 import time
 
@@ -28,6 +29,17 @@ assert events[-1][0] == "stderr" and all("\ufffd" not in data["text"] for _, dat
 # The connection goes on.
 sock.sendall(shell("echo again"))
 assert Reply(sock).json()["output"] == "again\n"
+sock.close()
+
+# Bytes that are no text are there exactly, in base64.
+sock = stream("printf 'a\\377\\303'; sleep 0.5; printf 'b\\251'")
+events = list(Reply(sock).events())
+event, result = events.pop()
+assert result["output"] == "a\ufffd\ufffdb\ufffd", result
+assert base64.b64decode(result["metadata"]["output_base64"]) == b"a\xff\xc3b\xa9", result
+assert "error_base64" not in result["metadata"], result
+assert b"".join(base64.b64decode(data["base64"]) if "base64" in data else data["text"].encode()
+                for _, data in events) == b"a\xff\xc3b\xa9", events
 sock.close()
 
 # A slow client holds the program back, and costs no memory.

@@ -4,6 +4,7 @@ local config = require "enclave.cli.config"
 local console = require "enclave.cli.console"
 local core = require "enclave.core"
 local errors = require "enclave.errors"
+local exact = require "enclave.exact"
 local front = require "enclave.cli.front"
 local json = require "enclave.json"
 local oneshot = require "enclave.oneshot"
@@ -120,7 +121,7 @@ local function run(args)
   end))
   if args.json then
     local result = assert(sandbox:execute_tool(args.tool, parameters))
-    io.stdout:write(json.encode(result), "\n")
+    io.stdout:write(json.encode(exact.add(result)), "\n")
     return result
   end
   local options, seen = listeners()

@@ -5,6 +5,7 @@ local config = require "enclave.cli.config"
 local console = require "enclave.cli.console"
 local core = require "enclave.core"
 local enclave = require "enclave"
+local exact = require "enclave.exact"
 local front = require "enclave.cli.front"
 local json = require "enclave.json"
 
@@ -72,7 +73,7 @@ local function show(args, number, result, problem)
   if args.json then
     local value = result or { line = number, error = front.message(problem),
       code = type(problem) == "table" and problem.code or "invalid" }
-    io.stdout:write(json.encode(value), "\n")
+    io.stdout:write(json.encode(exact.add(value)), "\n")
   elseif result then
     cli_exec.show(result)
     local facts = result.metadata or {}

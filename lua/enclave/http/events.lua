@@ -1,6 +1,7 @@
 -- A tool call as a stream of server-sent events: stdout, stderr and progress as they come, then
 -- the result; or error, when the call failed after the first of them. A client that reads slowly
 -- holds the program back.
+local base64 = require "enclave.base64"
 local json = require "enclave.json"
 
 local http_events = {}
@@ -43,7 +44,8 @@ local function writer(request, event)
     if bytes == "" then
       return
     end
-    fine, err = send(request, event, { text = bytes })
+    fine, err = send(request, event, { text = bytes,
+      base64 = not utf8.len(bytes) and base64.encode(bytes) or nil })
     if not fine then
       error(err, 0)
     end

@@ -1,5 +1,6 @@
 -- A request as routes see it.
 local errors = require "enclave.errors"
+local exact = require "enclave.exact"
 local json = require "enclave.json"
 
 ---@class enclave.Request
@@ -82,7 +83,7 @@ function Request:required(name)
   return text
 end
 
----A result with the fields that are null in JSON.
+---A result with the fields that are null in JSON, and what JSON would lose.
 ---@param result enclave.Result|nil
 ---@param err enclave.Error|nil
 ---@return table|nil
@@ -93,7 +94,7 @@ function Request.result(_, result, err)
   end
   result.error = result.error == nil and json.null or result.error
   result.execution_time = result.execution_time or json.null
-  return result
+  return exact.add(result)
 end
 
 return Request
