@@ -1,22 +1,20 @@
--- Notebooks: the built-in kernel and real IPython, by one contract. IPython is this machine's,
--- mounted into the sandbox: it is plain Python.
+-- Notebooks: the built-in kernel and real IPython, by one contract, on an image that has IPython
+-- and matplotlib (spec/languages_image.sh).
 local base64 = require "enclave.base64"
 local core = require "enclave.core"
 local enclave = require "enclave"
 local support = require "spec.support"
 
-local packages = "/usr/lib/python3/dist-packages"
+local image = os.getenv("ENCLAVE_LANGUAGES_IMAGE") or support.image
 local png = "\x89PNG\r\n\x1a\n rest"
 
 for _, shell in ipairs({ "python", "ipython" }) do
   describe("a notebook with " .. shell, function()
     local box
     setup(function()
-      box = assert(enclave.sandbox{ sandbox_type = "docker_notebook", image = support.image,
+      box = assert(enclave.sandbox{ sandbox_type = "docker_notebook", image = image,
         tools_config = { file_operation = {},
-          notebook_executor = { plain = shell == "python", max_output_size = 100000 } },
-        volumes = shell == "ipython" and { [packages] = { bind = packages, mode = "ro" } } or nil,
-        env_vars = shell == "ipython" and { PYTHONPATH = packages } or nil })
+          notebook_executor = { plain = shell == "python", max_output_size = 100000 } } })
       for _, kernel in ipairs({ "default", "other" }) do
         assert(box:execute_tool("notebook_executor", { code = "", kernel = kernel }))
       end
@@ -101,6 +99,32 @@ Rich()]]):format((png:gsub(".", function(c)
         assert.matches("Rich", output.data["text/plain"], 1, true)
       end
       assert.matches('"outputs":%[%]', enclave.json.encode(fine("y = 1").metadata))
+    end)
+
+    it("shows each figure of matplotlib once, as PNG, with no display", function()
+      local function images(code)
+        local list = {}
+        for _, output in ipairs(fine(code).metadata.outputs) do
+          if output.data and output.data["image/png"] then
+            local bytes = base64.decode(output.data["image/png"])
+            assert.equal("\x89PNG\r\n\x1a\n", bytes:sub(1, 8))
+            assert.matches("Figure", output.data["text/plain"], 1, true)
+            list[#list + 1] = output.output_type
+          end
+        end
+        return list
+      end
+      local shown = "display_data"
+      assert.same({ shown }, images("import matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\n"
+        .. "plt.show()"))
+      assert.same({ shown }, images("plt.plot([1, 2])"))
+      assert.same({ shown, shown }, images("plt.plot([1])\nplt.figure()\nplt.plot([2]);"))
+      assert.same({ shown, shown }, images("for i in range(2):\n  plt.plot([i])\n  plt.show()"))
+      assert.same({}, images("figure, axes = plt.subplots(); plt.close(figure)"))
+      assert.same({ "execute_result" }, images("axes.plot([3, 1])\nfigure"))
+      assert.same({ shown }, images("figure, axes = plt.subplots()\ndisplay(figure)"))
+      assert.same({ shown }, images("%matplotlib inline\nplt.plot([5])\nplt.show()"))
+      assert.same({}, images("1 + 1"))
     end)
 
     it("awaits", function()

@@ -46,7 +46,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
 # What compiles and runs the checks; clients of the HTTP server; what reads manuals, completions
-# and packages; the IPython of notebooks, which sandboxes see; the clock that jumps.
+# and packages; the clock that jumps.
 # shellcheck disable=SC2086 # words
 install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   lua-busted lua-check lua-cjson-dev libcmocka-dev g++ clang clang-format clang-tidy cppcheck llvm valgrind \
@@ -54,7 +54,7 @@ install_packages $BUILD_PACKAGES $ENGINE_PACKAGES $IMAGE_PACKAGES \
   python3 openssl procps docker-registry \
   python3-jsonschema python3-requests python3-httpx python3-aiohttp nodejs \
   mandoc man-db zsh fish lintian dpkg-dev file luarocks \
-  python3-ipython libfaketime
+  libfaketime
 
 work=$(mktemp -d /tmp/enclave-test.XXXXXX)
 lanes=
@@ -135,7 +135,8 @@ esac
 # The roots of the images, mostly downloads, while compilers work.
 image_roots() {
   make_image_root "$IMAGE_TAR"
-  make_image_root "$ENCLAVE_CACHE/languages-quick.tar" "$QUICK_PACKAGES"
+  languages_of quick
+  make_image_root "$languages_tar" "$image_packages"
 }
 image_roots >"$work/images.log" 2>&1 &
 lanes=$!

@@ -7,7 +7,8 @@ return [==[
 import ast, base64, builtins, io, json, linecache, os, queue, re, signal, sys, threading
 import traceback, types
 
-requests, state = queue.Queue(), types.SimpleNamespace(running=None, count=0, pid=os.getpid())
+requests = queue.Queue()
+state = types.SimpleNamespace(running=None, count=0, pid=os.getpid(), shown=set())
 control = os.fdopen(os.dup(0), "rb")
 null = os.open(os.devnull, os.O_RDONLY)
 os.dup2(null, 0)
@@ -59,13 +60,21 @@ def bundle(data):
     return clean
 
 
+def picture(figure):
+    out = io.BytesIO()
+    figure.savefig(out, format="png", bbox_inches="tight")
+    state.shown.add(id(figure))
+    return out.getvalue()
+
+
 def pictures(*args, **kwargs):
+    """Shows the figures that are open, but for those that the cell has displayed by itself."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     for number in pyplot.get_fignums() if pyplot else ():
-        figure, out = pyplot.figure(number), io.BytesIO()
-        figure.savefig(out, format="png", bbox_inches="tight")
-        data = {"text/plain": repr(figure), "image/png": out.getvalue()}
-        frame("display_data", data=bundle(data))
+        figure = pyplot.figure(number)
+        if id(figure) not in state.shown:
+            data = {"text/plain": repr(figure), "image/png": picture(figure)}
+            frame("display_data", data=bundle(data))
         pyplot.close(figure)
 
 
@@ -85,9 +94,9 @@ class Backend:
         module.show = pictures
 
 
-sys.meta_path.append(Backend())
 os.environ.setdefault("MPLBACKEND", "module://enclave_backend")
 os.environ.setdefault("IPYTHONDIR", "/tmp/.ipython")  # the work folder is the user's
+os.environ.setdefault("MPLCONFIGDIR", "/tmp/.matplotlib")
 
 
 def report(name, value, lines):
@@ -116,6 +125,9 @@ class Plain:
             given = method(value) if method else None
             if given is not None:
                 data[mime] = given[0] if isinstance(given, tuple) else given
+        figure = sys.modules.get("matplotlib.figure")
+        if figure and isinstance(value, figure.Figure):
+            data["image/png"] = picture(value)
         data.setdefault("text/plain", repr(value))
         return bundle(data)
 
@@ -207,6 +219,8 @@ def with_ipython():
     shell = Shell.instance(display_pub_class=Publisher, displayhook_class=Hook, user_module=main,
                            user_ns=main.__dict__, colors="NoColor")
     shell.display_formatter.active_types = shell.display_formatter.format_types
+    png = shell.display_formatter.formatters["image/png"]
+    png.for_type_by_name("matplotlib.figure", "Figure", picture)
     return shell
 
 
@@ -222,7 +236,7 @@ def listen():
 
 def cell(shell, request):
     state.count += 1
-    state.running = request["id"]
+    state.running, state.shown = request["id"], set()
     frame("begin")
     write_all(2, b"\0%s:%d\n" % (token, request["id"]))
     fine = False
@@ -250,6 +264,7 @@ try:
     shell = Plain() if hello.get("plain") else with_ipython()
 except ImportError:
     shell = Plain()
+sys.meta_path.append(Backend())  # not before: what the interpreter has preloaded would be lost
 frame("ready", shell=shell.name)
 while True:
     try:

@@ -3,21 +3,22 @@
 local errors = require "enclave.errors"
 local kernel = require "enclave.notebook.kernel"
 local outputs = require "enclave.notebook.outputs"
-local restrict = require "enclave.restrict"
 
 local most_kernels = 8
-local default_timeout = 30
 
 ---@type table<enclave.Sandbox, table<string, enclave.Kernel>>
 local kernels = setmetatable({}, { __mode = "k" })
 
-local config = restrict.config("timeout", "max_output_size")
-config.properties.max_output_size = { type = "integer", minimum = 1, default = 1048576,
-  description = "Bytes of a cell's text that are kept" }
-config.properties.python_path = { type = "string", minLength = 1, default = "python3",
-  description = "The interpreter" }
-config.properties.plain = { type = "boolean", default = false,
-  description = "Do without IPython, also where the image has it" }
+local config = { type = "object", additionalProperties = false, properties = {
+  timeout = { type = "number", exclusiveMinimum = 0, default = 30,
+    description = "Seconds that a cell may run when the call does not say" },
+  max_output_size = { type = "integer", minimum = 1, default = 1048576,
+    description = "Bytes of a cell's text that are kept" },
+  python_path = { type = "string", minLength = 1, default = "python3",
+    description = "The interpreter" },
+  plain = { type = "boolean", default = false,
+    description = "Do without IPython, also where the image has it" },
+} }
 
 -- The kernel of this name, started when there is none; how it came.
 local function kernel_of(sandbox, params, wanted)
@@ -79,7 +80,8 @@ return {
     properties = {
       code = { type = "string", description = "The cell; \"\" does nothing but start or restart" },
       timeout = { type = "number", exclusiveMinimum = 0,
-        description = "Seconds until the cell is interrupted, which keeps the state; default 30" },
+        description = "Seconds until the cell is interrupted, which keeps the state; default:"
+          .. " that of tools_config" },
       kernel = { type = "string", minLength = 1, maxLength = 100, default = "default",
         description = "Which of several independent notebooks of the sandbox" },
       restart = { type = "boolean", default = false,
@@ -97,7 +99,7 @@ return {
     local _ <close> = context.pool and found or nil -- the next borrower has one of its own
     local cell = outputs.new(context.config.max_output_size,
       { stdout = context.on_stdout, stderr = context.on_stderr })
-    local timeout = params.timeout or context.config.timeout or default_timeout
+    local timeout = params.timeout or context.config.timeout
     local fine, problem = found:execute(params.code, timeout, cell)
     if not fine and (problem.code == "cancelled" or problem.code == "lost") then
       return nil, problem
