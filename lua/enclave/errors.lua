@@ -20,6 +20,23 @@ function errors.is(value)
   return type(class) == "table" and rawget(class, "__name") == "enclave.Error"
 end
 
+local most_shown = 100000 -- instructions
+
+---What a plugin threw. Its metamethods are its own: they are called, and do not go on for ever.
+---@param thrown any
+---@return string|nil code of an error object
+---@return string text
+function errors.describe(thrown)
+  local fine, code, text = core.bounded(most_shown, function()
+    local is_error = errors.is(thrown)
+    return is_error and thrown.code or nil, tostring(is_error and thrown.message or thrown)
+  end)
+  if fine then
+    return code, text
+  end
+  return nil, "an error that cannot be shown as text"
+end
+
 ---An error object out of whatever was thrown: objects stay what they are.
 ---@param thrown any
 ---@param op? string

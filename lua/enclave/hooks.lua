@@ -22,9 +22,9 @@ function hooks.run(list, event, sandbox, context)
       failure, value = value, nil
     end
     if not value and failure ~= nil then
-      local code = errors.is(failure) and failure.code or "internal"
-      local text = errors.is(failure) and failure.message or tostring(failure)
-      return nil, errors.new(code, ("hook %s failed: %s"):format(hook.name, text), event)
+      local code, text = errors.describe(failure)
+      return nil, errors.new(code or "internal", ("hook %s failed: %s"):format(hook.name, text),
+        event)
     end
   end
   return true

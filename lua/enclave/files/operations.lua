@@ -125,8 +125,9 @@ local function range_failed(path, ended, err)
   return ended, err
 end
 
-local function read_range(sandbox, path, params)
-  local text, args, size
+local function read_range(sandbox, path, params, most)
+  local text, args
+  local size = math.min(most or operations.most_range, operations.most_range)
   local refuse = 'if [ -d "$1" ]; then echo "it is a folder" >&2; exit 1; fi\n'
   if params.first_line or params.last_line then
     local first, last = params.first_line or 1, params.last_line
@@ -135,9 +136,8 @@ local function read_range(sandbox, path, params)
     end
     text = 'exec sed -n "$2" < "$1"'
     args = { last and ("%d,%dp;%dq"):format(first, last, last) or ("%d,$p"):format(first) }
-    size = operations.most_range
   else
-    size = math.min(params.length or operations.most_range, operations.most_range)
+    size = math.min(params.length or size, size)
     text = 'exec 3< "$1" || exit; tail -c "+$2" <&3 | head -c "$3"'
     args = { ("%d"):format((params.offset or 0) + 1), ("%d"):format(size) }
   end
@@ -145,8 +145,8 @@ local function read_range(sandbox, path, params)
   local run, ended, err = script(sandbox, refuse .. text, args, { max_output_size = size + 4096 })
   if not run then
     return range_failed(path, ended, err)
-  elseif run.truncated then
-    return failed("%s: the range has more than %d bytes", path, operations.most_range)
+  elseif run.truncated or #run.stdout > size then
+    return failed("%s: the range has more than %d bytes", path, size)
   end
   return shown(path, run.stdout, params, { offset = params.offset,
     first_line = params.first_line, last_line = params.last_line })
@@ -154,7 +154,7 @@ end
 
 function operations.read(sandbox, path, params, limits)
   if params.offset or params.length or params.first_line or params.last_line then
-    return read_range(sandbox, path, params)
+    return read_range(sandbox, path, params, limits.max_file_size)
   end
   local bytes, err = sandbox:get_file(path, { max_size = limits.max_file_size })
   if not bytes then

@@ -3,6 +3,7 @@
 -- body may execute so many instructions and no more.
 local core = require "enclave.core"
 local definitions = require "enclave.plugins.definitions"
+local errors = require "enclave.errors"
 local globals = require "enclave.plugins.globals"
 local source_map = require "enclave.plugins.source_map"
 local suggest = require "enclave.suggest"
@@ -21,8 +22,16 @@ local function assigned(name)
     tostring(name))
 end
 
+-- Lua calls finalizers wherever it is, and nothing can stop one that does not end.
+local function without_finalizer(value, metatable)
+  if type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
+    error("a plugin's metatable cannot have __gc; close values by __close", 2)
+  end
+  return setmetatable(value, metatable)
+end
+
 local function environment()
-  local env = {}
+  local env = { setmetatable = without_finalizer }
   env._G = env
   return setmetatable(env, { __index = _G, __newindex = function(_, name)
     error(assigned(name), 2)
@@ -100,8 +109,8 @@ local function run(chunk, path)
   local ok, definition = core.bounded(loader.budget, chunk)
   if not ok then
     -- The traceback names this file's callers, which say nothing about the file.
-    local problem = split(path, tostring(definition):gsub("\nstack traceback:.*", ""))
-    return nil, { problem }
+    local _, text = errors.describe(definition)
+    return nil, { split(path, (text:gsub("\nstack traceback:.*", ""))) }
   elseif type(definition) ~= "table" then
     return nil, { { message = "expected the file to return a table, got "
       .. (definition == nil and "nothing" or "a " .. type(definition)) } }

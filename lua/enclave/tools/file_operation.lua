@@ -9,6 +9,7 @@ local run = { create = operations.create, read = operations.read, write = operat
   append = operations.append, delete = operations.delete, list = operations.list,
   exists = operations.exists, mkdir = operations.mkdir, move = operations.move,
   copy = operations.copy, stat = operations.stat, search = search }
+local largest = 1 << 53 -- that JSON's numbers tell from the next
 local of_folders = { list = true, search = true }
 local has_extension = { create = true, read = true, write = true, append = true, move = true,
   copy = true }
@@ -58,10 +59,13 @@ return {
       encoding = { enum = { "utf-8", "utf8", "base64", "binary" }, default = "utf-8",
         description = "Of content, and of what read returns. utf-8: a file that is none is an"
           .. " error; binary: the bytes as they are, for callers in Lua" },
-      offset = { type = "integer", minimum = 0, description = "read: bytes to leave out first" },
+      offset = { type = "integer", minimum = 0, maximum = largest,
+        description = "read: bytes to leave out first" },
       length = { type = "integer", minimum = 0, description = "read: bytes, at most" },
-      first_line = { type = "integer", minimum = 1, description = "read: from this line on" },
-      last_line = { type = "integer", minimum = 1, description = "read: to this line" },
+      first_line = { type = "integer", minimum = 1, maximum = largest,
+        description = "read: from this line on" },
+      last_line = { type = "integer", minimum = 1, maximum = largest,
+        description = "read: to this line" },
       pattern = { type = "string", minLength = 1, maxLength = 1000,
         description = "search: glob with * ? [a-z] and **; without a slash it is about the name"
           .. " in any folder; default: all" },
