@@ -322,7 +322,10 @@ core_support.under_each_collector("core", function()
     it("says lost when it has died", function()
       local sandbox = assert(core.sandbox("fake", nil, {}))
       assert.equal("lost", select(2, sandbox:exec { argv = { "die" } }).code)
-      core.sleep(0.02)
+      local deadline = core.now() + 20
+      while sandbox:status() == "stopping" and core.now() < deadline do
+        core.sleep(0.01)
+      end
       assert.equal("lost", select(2, sandbox:exec { argv = { "true" } }).code)
       assert.equal("error", sandbox:status())
       assert.is_true(sandbox:close())

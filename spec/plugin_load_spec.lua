@@ -295,7 +295,7 @@ return { name = "a", api = 1, description = "d", execute = print,
   warm = { "sh", "python" },
   sandbox_types = { "dockr" } }]])
     assert.same({ 'w3: warm: "python" is not kept running; did you mean "python3"?',
-      'w4: sandbox_type: there is no type string "dockr"; expected "docker" or'
+      'w4: sandbox_type: there is no type "dockr"; expected "docker" or'
         .. ' "docker_notebook"; did you mean "docker"?' }, lines)
   end)
 

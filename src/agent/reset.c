@@ -107,7 +107,8 @@ static bool empty_places(struct reset *reset) {
     return true;
 }
 
-static void clean(struct reset *reset) {
+/* True: everything is gone. False: it goes on later, or has failed and reset is gone. */
+static bool clean(struct reset *reset) {
     struct agent *agent = reset->agent;
     const char *changed;
     int left;
@@ -122,42 +123,41 @@ static void clean(struct reset *reset) {
             finish(reset, "processes are left that cannot be killed");
         else
             again_in(reset, ENC_NS_PER_MS / 2);
-        return;
+        return false;
     }
     if (!empty_places(reset))
-        return;
+        return false;
     if (ipc_remove_all(&reset->ipc) < 0) {
         finish(reset, "a System V object is left");
-        return;
+        return false;
     }
     if ((changed = own_changed(&agent->own, agent->places, agent->place_count, agent->root_ran))) {
         finish(reset, changed);
-        return;
+        return false;
     }
     if (!agent->shares_network && ports_are_held()) {
         finish(reset, "a connection that has ended still holds its port");
-        return;
+        return false;
     }
     /* Nothing came up behind our back. Where nothing was there, nothing could: the run's
      * own end had looked, too. */
     if (reset->killed > 0 && kill_others(reset) != 0) {
         reset->place = 0;
         again_in(reset, ENC_NS_PER_MS);
-        return;
+        return false;
     }
     reset->cleaned = true;
     agent->left_running = false;
     if (agent->warm && agent->root_ran)
         warm_restart(agent->warm); /* it was the same user's */
     agent->root_ran = false;
+    return true;
 }
 
 static void step(struct loop_timer *timer) {
     struct reset *reset = ENC_CONTAINER_OF(timer, struct reset, next);
     struct agent *agent = reset->agent;
-    if (!reset->cleaned)
-        clean(reset);
-    if (agent->reset != reset || !reset->cleaned)
+    if (!reset->cleaned && !clean(reset))
         return;
     if (agent->warm && !warm_settled(agent->warm) &&
         enc_now() - reset->started < KILL_LIMIT + WARM_LIMIT) {

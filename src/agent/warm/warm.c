@@ -54,7 +54,9 @@ static char **copy_texts(const char *const *texts) {
     while (texts && texts[count])
         count++;
     char **copy = calloc(count + 1, sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++) {
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
         copy[i] = strdup(texts[i]);
         if (!copy[i]) {
             while (i > 0)
