@@ -116,13 +116,40 @@ async def whole_life(call):
         assert status == 404 and value["detail"], (method, status)
 
 
-async def with_aiohttp():
+async def pool_life(call, ids):
+    """What the manager of the other system does around its pool: asks for each sandbox, uses
+    the pool, deletes the sandboxes one by one, and comes again with another configuration."""
+    for sandbox in ids:
+        status, info = await call("GET", f"/sandbox/{sandbox}")
+        assert status == 200
+        check_info(info, sandbox, "idle")
+    status, result = await call("POST", "/pool/execute", {
+        "tool_name": "python_executor", "timeout": 30}, {"code": "1 / 0", "timeout": 30})
+    assert status == 200 and result["status"] == "error" and "ZeroDivision" in result["error"]
+    status, value = await call("POST", "/pool/initialize", {"pool_size": 1}, {"image": IMAGE})
+    assert status == 400 and "already" in value["detail"], value
+    for sandbox in ids:
+        status, value = await call("DELETE", f"/sandbox/{sandbox}")
+        assert status == 200 and value["message"], value
+    status, value = await call("POST", "/pool/execute", {"tool_name": "python_executor"},
+                               {"code": "print(1)"})
+    assert status == 400 and "pool" in value["detail"], value
+    for _ in range(2):  # the same again changes nothing
+        status, value = await call("POST", "/pool/initialize", {"pool_size": 1},
+                                   {"image": IMAGE, "timeout": 31})
+        assert status == 200 and value["pool_size"] == len(value["sandbox_ids"]) == 1, value
+    status, result = await call("POST", "/pool/execute", {"tool_name": "python_executor"},
+                                {"code": "print(2)"})
+    check_result(result, "2\n")
+
+
+async def with_aiohttp(life):
     async with aiohttp.ClientSession() as session:
         async def call(method, path, query=None, body=None, data=None):
             async with session.request(method, URL + path, params=query, json=body,
                                        data=data) as reply:
                 return reply.status, await reply.json()
-        await whole_life(call)
+        await life(call)
 
 
 async def with_httpx():
@@ -183,9 +210,10 @@ async def main():
     assert reply.status_code == 200, reply.text
     value = reply.json()
     assert value["pool_size"] == 2 and len(value["sandbox_ids"]) == 2 and value["message"]
-    await asyncio.gather(with_aiohttp(), with_httpx())
+    await asyncio.gather(with_aiohttp(whole_life), with_httpx())
     for one in (with_requests, with_http_client, with_urllib):
         await one()
+    await with_aiohttp(lambda call: pool_life(call, value["sandbox_ids"]))
 
 
 asyncio.run(main())

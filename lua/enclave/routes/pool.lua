@@ -41,6 +41,7 @@ local function initialize(request, server)
   if not ids then
     return nil, err.code ~= "cancelled" and errors.new("invalid", err.message, err.op) or err
   end
+  server.manager.pools[options.name or "default"].given_up = nil -- see routes/sandbox.lua
   return { message = err and ("Pool initialized in part: " .. err.message)
     or "Pool initialized successfully", pool_size = #ids,
     sandbox_ids = require("enclave.json").array(ids) }

@@ -88,6 +88,38 @@ local function done(message)
   end
 end
 
+local function pool_with(server, id)
+  for _, entry in pairs(server.manager.pools) do
+    for _, one in ipairs(entry:ids()) do
+      if one == id then
+        return entry
+      end
+    end
+  end
+end
+
+-- Clients of other systems delete the sandboxes of their pool one by one when they are done with
+-- it. The pool ends with the last of them, unless someone uses it.
+local function delete(request, server)
+  local entry = pool_with(server, request.id)
+  if not entry then
+    return done("Sandbox deleted")(server.manager:delete_sandbox(request.id))
+  end
+  entry.given_up = entry.given_up or {}
+  entry.given_up[request.id] = true
+  for _, id in ipairs(entry:ids()) do
+    if not entry.given_up[id] then
+      return { message = "Sandbox given up; its pool stays until all are" }
+    end
+  end
+  entry.given_up = nil
+  local stats = entry.pool:stats()
+  if stats.busy > 0 or stats.waiting > 0 then
+    return { message = "Sandbox given up; its pool is in use, and stays" }
+  end
+  return done("Sandbox given up, and its pool closed")(server.manager:close_pool(entry.name))
+end
+
 -- The tools of many sandboxes are mostly the same: each is written once.
 local function with_ready_tools(list)
   local known = {}
@@ -133,9 +165,8 @@ return {
     { "GET", "/sandbox/{id}", function(request, server)
       return server.manager:get_sandbox_info(request.id)
     end, { summary = "A sandbox", fails = { 404 }, reply = { ["application/json"] = "Sandbox" } } },
-    { "DELETE", "/sandbox/{id}", function(request, server)
-      return done("Sandbox deleted")(server.manager:delete_sandbox(request.id))
-    end, { summary = "End a sandbox and forget it", fails = { 404 }, reply = message } },
+    { "DELETE", "/sandbox/{id}", delete, { summary = "End a sandbox and forget it; of a pool: give"
+      .. " it up, the pool closes with the last one", fails = { 404 }, reply = message } },
     { "POST", "/sandbox/{id}/stop", function(request, server)
       local fine, err = server.manager:stop_sandbox(request.id)
       if err and err.code == "closed" and server.manager:get_sandbox_info(request.id) then
