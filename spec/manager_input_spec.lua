@@ -72,7 +72,7 @@ describe("a manager", function()
     fails("invalid", "max_size: expected at least pool_size (3), got 2",
       manager:initialize_pool{ pool_size = 3, max_size = 2 })
     fails("invalid", "name: expected 1 to 63", manager:initialize_pool{ name = "" })
-    fails("invalid", 'there is no type string "dokcer"; expected "docker" or "docker_notebook";'
+    fails("invalid", 'there is no type "dokcer"; expected "docker" or "docker_notebook";'
       .. " did you mean",
       manager:initialize_pool{ sandbox_type = "dokcer" })
     fails("invalid", 'there is no tool "pyton_executor" (did you mean "python_executor"?)',
