@@ -217,6 +217,28 @@ static void test_what_multiplies(void **state) {
     expect_clean(2);
 }
 
+/* Its dead do not keep the agent from its deadline, and another run goes on beside it. */
+static void test_what_multiplies_beside_another(void **state) {
+    (void)state;
+    struct peer_frame other = peer_run(1, "sh", "-c", "read line; echo $line", NULL);
+    enc_wire_put_number(&other.writer, ENC_WIRE_TAG_STDIN_OPEN, 1);
+    peer_end(&peer, &other);
+    struct peer_frame run =
+        peer_run(2, "sh", "-c", "f() { (true & f) & f & }; f 2>/dev/null; sleep 1000", NULL);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_PROCESSES, 200);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_TIMEOUT, 500 * ENC_NS_PER_MS);
+    peer_end(&peer, &run);
+    struct peer_result result = peer_wait(&peer, 2);
+    assert_true(result.wall < 20 * ENC_NS_PER_S);
+    peer_result_free(&result);
+    peer_send(&peer, ENC_WIRE_INPUT, 1, "on\n", 3);
+    result = peer_wait(&peer, 1);
+    assert_string_equal(result.out.data, "on\n");
+    peer_result_free(&result);
+    assert_string_equal(peer_clean(&peer).failure, "");
+    expect_clean(3);
+}
+
 static void test_system_v(void **state) {
     (void)state;
     leave(1,
@@ -330,6 +352,7 @@ int main(void) {
         WITH_AGENT(test_attributes_and_flags),
         WITH_AGENT(test_processes_of_root),
         WITH_AGENT(test_what_multiplies),
+        WITH_AGENT(test_what_multiplies_beside_another),
         WITH_AGENT(test_system_v),
         cmocka_unit_test_setup_teardown(test_namespaces, start_apart, stop),
         WITH_AGENT(test_mount_points_stay),

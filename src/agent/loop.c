@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define REAPED_MAX   64 /* in one turn: what multiplies dies without end */
 #define BATCH        32
 #define ORPHANS_KEPT 64
 
@@ -152,7 +153,7 @@ unsigned loop_reap(struct loop *loop) {
     int status;
     pid_t pid;
     tell_late(loop);
-    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+    while (reaped < REAPED_MAX && (pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         reaped++;
         for (unsigned i = 0; i < ORPHANS_KEPT; i++) { /* an older one of the same number */
             if (loop->orphans[i].pid == pid)
@@ -165,6 +166,8 @@ unsigned loop_reap(struct loop *loop) {
         if (loop->on_orphan)
             loop->on_orphan(loop->on_orphan_data, pid, &usage);
     }
+    if (reaped == REAPED_MAX)
+        kill(getpid(), SIGCHLD); /* the others at the next turn, after the timers */
     return reaped;
 }
 

@@ -144,6 +144,9 @@ static bool was_there(const struct tree *tree, const struct process *process) {
 unsigned tree_signal_run(struct tree *tree, pid_t leader, bool alone, int signal, bool *all) {
     unsigned total = 0, fresh = 0;
     *all = false;
+    /* Most of what multiplies stays in one group. It goes before the others are looked for:
+     * it takes the time for that. */
+    kill(-leader, signal);
     tree->count = 0; /* nothing was seen yet */
     for (unsigned pass = 0; pass < PASSES; pass++) {
         fresh = 0;
@@ -158,10 +161,8 @@ unsigned tree_signal_run(struct tree *tree, pid_t leader, bool alone, int signal
                 continue;
             }
             fresh += !was_there(tree, process);
-            /* A whole group at once first: most of what multiplies stays in one. */
-            if (process->group == leader && fresh == 1)
-                kill(-leader, signal);
-            kill(process->pid, signal);
+            if (process->group != leader || signal == SIGKILL) /* else it has had it */
+                kill(process->pid, signal);
         }
         total += fresh;
         if (fresh == 0 || signal != SIGKILL)
