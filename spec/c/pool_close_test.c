@@ -87,12 +87,10 @@ static void test_close_with_everything(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b, c, w[3];
-    pool_open(&p,
-              "{\"reset_ms\":100000,\"destroy_ms\":1,\"create_ms\":0.5}",
-              NULL,
-              "{\"size\":3,\"max_size\":4}",
-              NULL);
-    pool_warm(&p);
+    pool_up(&p,
+            "{\"reset_ms\":100000,\"destroy_ms\":1,\"create_ms\":0.5}",
+            NULL,
+            "{\"size\":3,\"max_size\":4}");
     take(&p, &a);
     take(&p, &b);
     take(&p, &c);

@@ -8,9 +8,7 @@ static void test_cancelled_never_receives(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b, c, d;
-    pool_open(&p, NULL, NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
-    take(&p, &a);
+    pool_of_one(&p, &a);
     want(&p, &b, -1);
     want(&p, &c, 0.05);
     want(&p, &d, -1);
@@ -44,8 +42,7 @@ static void test_cancelled_by_another_callback(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller first[2], a, b, c;
-    pool_open(&p, NULL, NULL, "{\"size\":2}", NULL);
-    pool_warm(&p);
+    pool_up(&p, NULL, NULL, "{\"size\":2}");
     take(&p, &first[0]);
     take(&p, &first[1]);
     want(&p, &a, -1);
@@ -72,12 +69,10 @@ static void test_random_crowd(void **state) {
     unsigned served = 0;
     assert_non_null(callers);
     srand(42);
-    pool_open(&p,
-              "{\"reset_ms\":0.05,\"create_ms\":0.3,\"fail_resets\":20,\"destroy_ms\":0.2}",
-              NULL,
-              "{\"size\":3,\"max_size\":6,\"max_uses\":7,\"parallel\":3,\"idle_ttl\":0.05}",
-              NULL);
-    pool_warm(&p);
+    pool_up(&p,
+            "{\"reset_ms\":0.05,\"create_ms\":0.3,\"fail_resets\":20,\"destroy_ms\":0.2}",
+            NULL,
+            "{\"size\":3,\"max_size\":6,\"max_uses\":7,\"parallel\":3,\"idle_ttl\":0.05}");
     for (int step = 0; step < 20000; step++) {
         struct caller *caller = &callers[rand() % CALLERS];
         if (caller->sandbox) {
@@ -131,8 +126,7 @@ static void test_random_crowd(void **state) {
 static void test_dies_idle(void **state) {
     (void)state;
     struct pool_fixture p;
-    pool_open(&p, NULL, NULL, "{\"size\":2}", NULL);
-    pool_warm(&p);
+    pool_up(&p, NULL, NULL, "{\"size\":2}");
     kill_sandbox(find_state(&p, ENC_SANDBOX_IDLE));
     assert_int_equal(stat_of(&p, "idle"), 1); /* at once */
     assert_int_equal(stat_of(&p, "totals.retired.lost"), 1);
@@ -145,9 +139,7 @@ static void test_dies_busy(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b;
-    pool_open(&p, NULL, NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
-    take(&p, &a);
+    pool_of_one(&p, &a);
     want(&p, &b, -1);
     kill_sandbox(a.sandbox);
     UNTIL(p.f.loop, b.calls); /* the replacement need not wait for the borrower */
@@ -166,8 +158,7 @@ static void test_dies_resetting(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b;
-    pool_open(&p, "{\"reset_ms\":100000}", NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
+    pool_up(&p, "{\"reset_ms\":100000}", NULL, "{\"size\":1}");
     take(&p, &a);
     struct enc_sandbox *sandbox = a.sandbox;
     sandbox->dirty = true;
@@ -203,8 +194,7 @@ static void test_reset_fails(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b;
-    pool_open(&p, "{\"fail_resets\":1}", NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
+    pool_up(&p, "{\"fail_resets\":1}", NULL, "{\"size\":1}");
     take(&p, &a);
     char id[40];
     strcpy(id, a.sandbox->id);
@@ -224,12 +214,10 @@ static void test_reset_fails(void **state) {
 static void test_warm_partly_failed(void **state) {
     (void)state;
     struct pool_fixture p;
-    pool_open(&p,
-              "{\"fail_creates\":2,\"fail_message\":\"no luck\"}",
-              NULL,
-              "{\"size\":4,\"parallel\":2}",
-              NULL);
-    pool_warm(&p);
+    pool_up(&p,
+            "{\"fail_creates\":2,\"fail_message\":\"no luck\"}",
+            NULL,
+            "{\"size\":4,\"parallel\":2}");
     assert_int_equal(p.up, 2);
     assert_true(p.warm_failed);
     assert_int_equal(p.warm_err.code, ENCLAVE_UNAVAILABLE);
@@ -290,9 +278,7 @@ static void test_waiters_outlast_an_outage(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b, c;
-    pool_open(&p, NULL, NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
-    take(&p, &a);
+    pool_of_one(&p, &a);
     struct enc_fake_host *host = ENC_CONTAINER_OF(p.f.host, struct enc_fake_host, base);
     host->options.fail_creates = 1000;
     want(&p, &b, 60);
@@ -313,8 +299,7 @@ static void test_waiters_outlast_an_outage(void **state) {
 static void test_back_off(void **state) {
     (void)state;
     struct pool_fixture p;
-    pool_open(&p, "{\"fail_creates\":1000000}", NULL, "{\"size\":4,\"parallel\":4}", NULL);
-    pool_warm(&p);
+    pool_up(&p, "{\"fail_creates\":1000000}", NULL, "{\"size\":4,\"parallel\":4}");
     assert_int_equal(stat_of(&p, "totals.create_failed"), 4);
     /* Then 0.05-0.1, 0.1-0.2, 0.2-0.4, 0.4-0.8 s: within a second at most five more rounds. */
     turn_for(p.f.loop, SECONDS(1));

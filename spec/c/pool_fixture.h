@@ -50,6 +50,15 @@ static inline void pool_warm(struct pool_fixture *p) {
     assert_int_equal(p->warmed, 1);
 }
 
+/* Opened and warm. */
+static inline void pool_up(struct pool_fixture *p,
+                           const char *driver,
+                           const char *config,
+                           const char *options) {
+    pool_open(p, driver, config, options, NULL);
+    pool_warm(p);
+}
+
 static inline void on_pool_closed(void *data) {
     ((struct pool_fixture *)data)->closed = true;
 }
@@ -160,6 +169,12 @@ static inline void take(struct pool_fixture *p, struct caller *caller) {
     if (!caller->sandbox)
         fail_msg("%s", caller->message);
     assert_int_equal(caller->sandbox->state, ENC_SANDBOX_BUSY);
+}
+
+/* A warm pool whose only sandbox this caller has. */
+static inline void pool_of_one(struct pool_fixture *p, struct caller *caller) {
+    pool_up(p, NULL, NULL, "{\"size\":1}");
+    take(p, caller);
 }
 
 static inline void give(struct caller *caller) {

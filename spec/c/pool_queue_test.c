@@ -5,9 +5,7 @@ static void test_try_once_and_timeout(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b, c;
-    pool_open(&p, NULL, NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
-    take(&p, &a);
+    pool_of_one(&p, &a);
     assert_int_equal(want(&p, &b, 0), -1);
     assert_int_equal(b.code, ENCLAVE_TIMEOUT);
     uint64_t began = enc_now();
@@ -33,9 +31,7 @@ static void test_nobody_overtakes(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b, c;
-    pool_open(&p, NULL, NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
-    take(&p, &a);
+    pool_of_one(&p, &a);
     assert_int_equal(want(&p, &b, -1), 0);
     give(&a); /* idle now, and b is told next turn */
     assert_int_equal(want(&p, &c, 0), -1);
@@ -99,8 +95,7 @@ static void run_crowd(unsigned callers, unsigned size, bool dirty) {
     struct pool_fixture p;
     char options[64];
     snprintf(options, sizeof options, "{\"size\":%u}", size);
-    pool_open(&p, "{\"reset_ms\":0.1}", NULL, options, NULL);
-    pool_warm(&p);
+    pool_up(&p, "{\"reset_ms\":0.1}", NULL, options);
     struct crowd crowd = {.p = &p};
     struct member *members = calloc(callers, sizeof *members);
     struct caller *first = calloc(size, sizeof *first);
@@ -160,8 +155,7 @@ static void test_fifo_of_100000(void **state) {
     struct pool_fixture p;
     struct caller *all = calloc(callers, sizeof *all), first[4], late;
     assert_non_null(all);
-    pool_open(&p, NULL, NULL, "{\"size\":4}", NULL);
-    pool_warm(&p);
+    pool_up(&p, NULL, NULL, "{\"size\":4}");
     for (unsigned i = 0; i < 4; i++)
         take(&p, &first[i]);
     for (unsigned i = 0; i < callers; i++) {

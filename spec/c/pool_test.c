@@ -78,8 +78,7 @@ static void test_growth_and_shrinking(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller callers[6];
-    pool_open(&p, NULL, NULL, "{\"size\":1,\"max_size\":4,\"idle_ttl\":0.1}", NULL);
-    pool_warm(&p);
+    pool_up(&p, NULL, NULL, "{\"size\":1,\"max_size\":4,\"idle_ttl\":0.1}");
     assert_int_equal(stat_of(&p, "total"), 1);
     for (int i = 0; i < 6; i++)
         want(&p, &callers[i], -1);
@@ -134,8 +133,7 @@ static void test_reset_between_borrowers(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b;
-    pool_open(&p, "{\"reset_ms\":1}", NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
+    pool_up(&p, "{\"reset_ms\":1}", NULL, "{\"size\":1}");
     take(&p, &a);
     struct enc_sandbox *first = a.sandbox;
     use(&a);
@@ -157,8 +155,7 @@ static void check_replaced(const char *config, const char *options, const char *
     struct pool_fixture p;
     struct caller a;
     char path[64];
-    pool_open(&p, NULL, config, options, NULL);
-    pool_warm(&p);
+    pool_up(&p, NULL, config, options);
     take(&p, &a);
     char id[40];
     strcpy(id, a.sandbox->id);
@@ -190,8 +187,7 @@ static void test_keep_is_not_cleaned(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a;
-    pool_open(&p, NULL, "{\"reuse\":\"keep\"}", "{\"size\":1}", NULL);
-    pool_warm(&p);
+    pool_up(&p, NULL, "{\"reuse\":\"keep\"}", "{\"size\":1}");
     take(&p, &a);
     use(&a);
     give(&a);
@@ -208,9 +204,7 @@ static void test_double_release(void **state) {
     (void)state;
     struct pool_fixture p;
     struct caller a, b;
-    pool_open(&p, NULL, NULL, "{\"size\":1}", NULL);
-    pool_warm(&p);
-    take(&p, &a);
+    pool_of_one(&p, &a);
     enc_pool_release(p.pool, a.sandbox, NULL);
     enc_pool_release(p.pool, a.sandbox, "again");
     assert_int_equal(stat_of(&p, "idle"), 1);
