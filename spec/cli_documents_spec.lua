@@ -3,14 +3,7 @@ local cli = require "enclave.cli"
 local program = require "spec.program"
 local support = require "spec.support"
 
-local quote = program.quote
-
-local function output_of(command)
-  local pipe = assert(io.popen(command .. " 2>&1"))
-  local text = pipe:read("a")
-  local _, _, code = pipe:close()
-  return text, code
-end
+local output_of, quote = program.output, program.quote
 
 describe("the documents of enclave-lua", function()
   local folder, page

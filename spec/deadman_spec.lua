@@ -77,22 +77,13 @@ describe("no container outlives", function()
     folder:remove()
   end)
 
-  local function read(name)
-    local file = io.open(folder.path .. "/" .. name)
-    local text = file and file:read("a") or ""
-    if file then
-      file:close()
-    end
-    return text
-  end
-
   -- Starts a command in the background; gives what it wrote, once that has the pattern.
   local function start(name, command, pattern)
     os.execute(("( %s > '%s/%s' 2> '%s/err' ) &"):format(command, folder.path, name, folder.path))
     support.eventually(function()
-      return read(name):find(pattern)
-    end, name .. " is ready: " .. read("err"), 90)
-    local output = read(name)
+      return folder:read(name):find(pattern)
+    end, name .. " is ready: " .. folder:read("err"), 90)
+    local output = folder:read(name)
     for pid in output:gmatch("pid (%d+)") do
       pids[#pids + 1] = pid
     end

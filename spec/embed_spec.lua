@@ -5,15 +5,7 @@ local json = require "enclave.json"
 local program = require "spec.program"
 local support = require "spec.support"
 
-local quote = program.quote
-local build = program.path:gsub("/[^/]*$", "")
-
-local function output_of(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read("a")
-  local _, _, code = pipe:close()
-  return text, code
-end
+local output_of = program.output
 
 describe("the C library", function()
   local folder, root
@@ -21,9 +13,7 @@ describe("the C library", function()
   setup(function()
     folder = support.folder()
     root = folder.path .. "/opt/enclave"
-    local text, code = output_of(("cmake --install %s --prefix %s"):format(quote(build),
-      quote(root)))
-    assert.equal(0, code, text)
+    program.install(root)
   end)
 
   teardown(function()

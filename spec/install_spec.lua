@@ -2,15 +2,8 @@
 local program = require "spec.program"
 local support = require "spec.support"
 
-local quote = program.quote
+local output_of, quote = program.output, program.quote
 local build = program.path:gsub("/[^/]*$", "")
-
-local function output_of(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read("a")
-  local _, _, code = pipe:close()
-  return text, code
-end
 
 -- Nothing of the tree that the specs run in.
 local function clean(command)
@@ -23,9 +16,7 @@ describe("what is installed", function()
   setup(function()
     folder = support.folder()
     root = folder.path .. "/opt/enclave"
-    local text, code = output_of(("cmake --install %s --prefix %s"):format(quote(build),
-      quote(root)))
-    assert.equal(0, code, text)
+    program.install(root)
   end)
 
   teardown(function()

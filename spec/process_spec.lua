@@ -27,15 +27,6 @@ describe("the containers of a process", function()
     folder:remove()
   end)
 
-  local function read(name)
-    local file = io.open(folder.path .. "/" .. name)
-    local text = file and file:read("a") or ""
-    if file then
-      file:close()
-    end
-    return text
-  end
-
   -- Starts it; gives its pid and its containers once it is in the middle of a call.
   local function start(interpreter)
     local path = folder:write("owner.lua", script)
@@ -44,13 +35,13 @@ describe("the containers of a process", function()
       .. " '%s' > '%s/out' 2> '%s/err'; echo $? > '%s/code' ) &"):format(package.path,
       package.cpath, support.image, interpreter, path, folder.path, folder.path, folder.path))
     support.eventually(function()
-      return read("out"):find("ready", 1, true) or read("code") ~= ""
+      return folder:read("out"):find("ready", 1, true) or folder:read("code") ~= ""
     end, "the process is ready", 60)
-    local output, containers = read("out"), {}
+    local output, containers = folder:read("out"), {}
     for id in output:gmatch("container (%w+)") do
       containers[#containers + 1] = id
     end
-    assert.equal(2, #containers, output .. read("err"))
+    assert.equal(2, #containers, output .. folder:read("err"))
     enclave.sleep(0.3)
     return assert(output:match("pid (%d+)")), containers
   end
@@ -70,13 +61,13 @@ describe("the containers of a process", function()
       local pid, containers = start(own)
       assert(os.execute(("kill -%s %s"):format(signal, pid)))
       support.eventually(function()
-        return read("code") ~= ""
+        return folder:read("code") ~= ""
       end, "the process ended")
-      assert.equal(code .. "\n", read("code"))
+      assert.equal(code .. "\n", folder:read("code"))
       for _, container in ipairs(containers) do
         assert.is_nil(support.docker("inspect " .. container, true))
       end
-      assert.is_nil(read("out"):find("not reached", 1, true))
+      assert.is_nil(folder:read("out"):find("not reached", 1, true))
     end)
   end
 

@@ -19,6 +19,22 @@ function program.read(path)
   return text
 end
 
+---Runs a command of the shell; what it wrote, both streams, and its exit code.
+function program.output(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read("a")
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+---Installs what was built below the folder root.
+function program.install(root)
+  local build = program.path:gsub("/[^/]*$", "")
+  local text, code = program.output(("cmake --install %s --prefix %s"):format(program.quote(build),
+    program.quote(root)))
+  assert(code == 0, text)
+end
+
 ---Runs enclave-lua; standard output, standard error, exit code.
 function program.run(arguments, input, environment)
   local out, err, fed = os.tmpname(), os.tmpname(), os.tmpname()

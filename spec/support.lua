@@ -21,6 +21,16 @@ function Folder:write(name, text)
   return self.path .. "/" .. name
 end
 
+---The text of a file; "" while there is none.
+function Folder:read(name)
+  local file = io.open(self.path .. "/" .. name, "rb")
+  local text = file and file:read("a") or ""
+  if file then
+    file:close()
+  end
+  return text
+end
+
 function Folder:delete(name)
   assert(os.remove(self.path .. "/" .. name))
 end

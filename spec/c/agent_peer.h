@@ -333,4 +333,18 @@ static inline struct peer_reset peer_clean(struct peer *peer) {
     return reset;
 }
 
+/* The one of a test, and its setup and teardown. */
+static struct peer peer;
+
+static int start(void **state) {
+    (void)state;
+    peer_start(&peer);
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    return peer_stop(&peer);
+}
+
 #endif

@@ -1,19 +1,6 @@
 /* The agent's reset: whatever a borrower left is gone, and the agent is untouched. */
 #include "agent_peer.h"
 
-static struct peer peer;
-
-static int start(void **state) {
-    (void)state;
-    peer_start(&peer);
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    return peer_stop(&peer);
-}
-
 static void leave(uint32_t id, const char *line, bool keep, const char *user) {
     struct peer_frame run = peer_run(id, "sh", "-c", line, NULL);
     enc_wire_put_number(&run.writer, ENC_WIRE_TAG_KEEP_CHILDREN, keep);

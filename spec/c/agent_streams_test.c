@@ -1,19 +1,6 @@
 /* The agent: output with its cap, back-pressure, input, files in and out. */
 #include "agent_peer.h"
 
-static struct peer peer;
-
-static int start(void **state) {
-    (void)state;
-    peer_start(&peer);
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    return peer_stop(&peer);
-}
-
 static void test_all_of_a_large_output(void **state) {
     (void)state;
     struct peer_result result = peer_shell(&peer, 1, "head -c 20000000 /dev/zero | tr '\\0' x");

@@ -3,19 +3,6 @@
 
 #include <elf.h>
 
-static struct peer peer;
-
-static int start(void **state) {
-    (void)state;
-    peer_start(&peer);
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    return peer_stop(&peer);
-}
-
 static void test_static_and_small(void **state) {
     Elf64_Ehdr head;
     Elf64_Phdr part;

@@ -42,17 +42,15 @@ local function check_enum(choices, at, problems)
   end
 end
 
-local function check_number(value, at, problems)
-  if type(value) ~= "number" then
-    fault(problems, at, "expected a number, got %s", errors.show(value))
+local function must_be(kind)
+  return function(value, at, problems)
+    if type(value) ~= kind then
+      fault(problems, at, "expected a %s, got %s", kind, errors.show(value))
+    end
   end
 end
 
-local function check_text(value, at, problems)
-  if type(value) ~= "string" then
-    fault(problems, at, "expected a string, got %s", errors.show(value))
-  end
-end
+local check_number, check_text = must_be("number"), must_be("string")
 
 local function check_required(names, at, problems)
   if type(names) ~= "table" then
