@@ -72,6 +72,7 @@ describe("a manager", function()
     fails("invalid", "max_size: expected at least pool_size (3), got 2",
       manager:initialize_pool{ pool_size = 3, max_size = 2 })
     fails("invalid", "name: expected 1 to 63", manager:initialize_pool{ name = "" })
+    fails("invalid", "name: expected 1 to 63", manager:initialize_pool{ name = "a\27[2J" })
     fails("invalid", 'there is no type "dokcer"; expected "docker" or "docker_notebook";'
       .. " did you mean",
       manager:initialize_pool{ sandbox_type = "dokcer" })

@@ -21,14 +21,23 @@ local greeting = [[return { name = "mine", api = 1, routes = {
     headers = { ["Content-Type"] = "text/x-odd" } } end },
   { "GET", "/throws", function() error("on purpose") end },
   { "GET", "/nothing", function() end },
+  { "GET", "/words", function() return nil, "in words" end },
+  { "GET", "/unwritable", function() return { print } end },
+  { "GET", "/loops", function() while true do end end },
 } }]]
+local unwritable = [[return { name = "unwritable", api = 1, execute = function()
+  return { output = "x", metadata = { f = print } }
+end }]]
 
 describe("the HTTP server's own interface", function()
   local server, folder
   setup(function()
     folder = support.folder()
     folder:write("mine.lua", greeting:format("hello"))
-    server = server_process.start("--routes " .. folder.path, config)
+    os.execute(("mkdir '%s/tools'"):format(folder.path))
+    folder:write("tools/unwritable.lua", unwritable)
+    server = server_process.start(("--routes %s --tools %s/tools"):format(folder.path,
+      folder.path), config)
     assert.equal(200, (server:post("/pool/initialize?pool_size=4&sandbox_type=fake", {})))
   end)
   teardown(function()
@@ -131,6 +140,12 @@ describe("the HTTP server's own interface", function()
       assert.equal(500, status)
       assert.is_nil(body.detail:find("on purpose", 1, true))
     end
+    assert.equal("in words", select(2, server:curl("/words")).detail)
+    assert.equal(500, (server:curl("/unwritable")))
+    status, body = server:curl("/loops")
+    assert.equal(500, status)
+    assert.equal("internal", body.code)
+    assert.equal(200, (server:curl("/health")))
     folder:write("mine.lua", greeting:format("good morning"))
     support.eventually(function()
       return select(2, server:curl("/hello/you")).greeting == "good morning you"
@@ -142,6 +157,15 @@ describe("the HTTP server's own interface", function()
     support.eventually(function()
       return server:curl("/hello/you") == 404
     end, "the route is gone")
+  end)
+
+  it("says of a result that cannot be written that it cannot", function()
+    local call = "/pool/execute?tool_name=unwritable"
+    assert.equal(500, (server:post(call, {})))
+    local status, body = server:post(call .. "&stream=1", {})
+    assert.equal(200, status)
+    assert.matches("event: error\ndata: .*a function cannot be written", body)
+    assert.is_nil(body:find("traceback", 1, true))
   end)
 
   it("does not start with routes that are not right", function()

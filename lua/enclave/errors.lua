@@ -48,6 +48,12 @@ function errors.from(thrown, op)
   return errors.new("internal", tostring(thrown), op)
 end
 
+---@param err enclave.Error
+---@return string # its message without the traceback, which tells where files are
+function errors.brief(err)
+  return (tostring(err.message):gsub("\nstack traceback:.*", ""))
+end
+
 ---The handler for xpcall: error objects pass, anything else gets a traceback.
 ---@param thrown any
 ---@return any

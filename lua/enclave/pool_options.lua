@@ -75,9 +75,9 @@ function pool_options.read(given, sandbox_type, config, op)
   options.pool_size = options.pool_size or 1
   options.sandbox_type = options.sandbox_type or "docker"
   options.name = options.name or "default"
-  if options.name == "" or #options.name > 63 then
-    return nil, errors.new("invalid", ("name: expected 1 to 63 characters, got %s"):format(
-      errors.show(options.name)), op)
+  if options.name == "" or #options.name > 63 or options.name:find("%c") then
+    return nil, errors.new("invalid", ("name: expected 1 to 63 characters that can be shown,"
+      .. " got %s"):format(errors.show(options.name)), op)
   end
   return check_numbers(options, op)
 end

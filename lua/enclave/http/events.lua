@@ -2,6 +2,8 @@
 -- the result; or error, when the call failed after the first of them. A client that reads slowly
 -- holds the program back.
 local base64 = require "enclave.base64"
+local core = require "enclave.core"
+local errors = require "enclave.errors"
 local json = require "enclave.json"
 
 local http_events = {}
@@ -78,9 +80,17 @@ function http_events.run(request, call)
   end_stdout()
   end_stderr()
   if result then
-    return send(request, "result", request:result(result))
+    local ok, text = pcall(json.encode, request:result(result))
+    if ok then
+      return send(request, "result", json.ready(text))
+    end
+    err = errors.new("internal", ("the result of %s cannot be written: %s"):format(
+      result.tool_name, tostring(text)))
   end
-  return send(request, "error", { detail = err.message, code = err.code })
+  if err.code == "internal" then
+    core.log("error", "a stream ended: " .. tostring(err.message))
+  end
+  return send(request, "error", { detail = errors.brief(err), code = err.code })
 end
 
 return http_events

@@ -1,6 +1,7 @@
 -- What the server does with one request: finds its route, calls it, makes an answer of what
 -- it returned.
 local core = require "enclave.core"
+local definitions = require "enclave.plugins.definitions"
 local errors = require "enclave.errors"
 local http_address = require "enclave.http.address"
 local http_cors = require "enclave.http.cors"
@@ -31,12 +32,21 @@ local function failure(status, code, detail, more)
     more and with(json_headers, more) or json_headers
 end
 
-local function from_error(err)
+-- Says in the log what is the server's own fault, and at which request.
+local function complain(request, what)
+  local where = ("%s %s"):format(request.method, request.uri):gsub("%c", "?"):sub(1, 200)
+  core.log("error", where .. ": " .. what)
+end
+
+local function from_error(request, err)
+  if type(err) ~= "table" then -- a route's own words
+    err = errors.from(err, "route")
+  end
   local status = err.status or statuses[err.code] or 500
   if status == 500 and err.code ~= "lost" then
-    core.log("error", "a request failed: " .. tostring(err.message))
+    complain(request, tostring(err.message))
   end
-  return failure(status, err.code, err.message,
+  return failure(status, err.code, errors.brief(err),
     status == 503 and { ["Retry-After"] = "1" } or nil)
 end
 
@@ -47,23 +57,45 @@ function Request:begin(status, headers)
   return fine, err
 end
 
-local function call(self, request, handler)
-  local ok, value, err, how = xpcall(handler, errors.traceback, request, self)
+local own_fault = "the server failed; its log says why"
+
+local function written(request, value, how)
+  if how and how.raw then
+    return how.status or 200, value
+  end
+  local ok, text = pcall(json.encode, value)
+  if ok then
+    return how and how.status or 200, text
+  end
+  complain(request, "the answer cannot be written: " .. tostring(text))
+  return failure(500, "internal", own_fault)
+end
+
+-- The user's routes have a budget, as tools do: one that loops must not stop the server.
+local function run(self, request, route)
+  if route.builtin then
+    return xpcall(route.handler, errors.traceback, request, self)
+  end
+  return core.bounded(definitions.budget, route.handler, request, self)
+end
+
+local function call(self, request, route)
+  local ok, value, err, how = run(self, request, route)
   if request.begun and (not ok or not value) then
     error(ok and err or value, 0) -- too late for an answer: the connection is cut
   elseif request.begun then
     return 200, ""
   elseif not ok then
     if errors.is(value) then
-      return from_error(value)
+      return from_error(request, value)
     end
-    core.log("error", "a route threw: " .. tostring(value))
-    return failure(500, "internal", "the server failed; its log says why")
+    complain(request, "the route threw: " .. tostring(value))
+    return failure(500, "internal", own_fault)
   elseif value == nil or value == false then
-    return from_error(err or errors.new("internal", "a route returned nothing"))
+    return from_error(request, err or errors.new("internal", "the route returned nothing"))
   end
-  return how and how.status or 200, how and how.raw and value or json.encode(value),
-    how and how.headers and with(json_headers, how.headers) or json_headers
+  local status, body = written(request, value, how)
+  return status, body, how and how.headers and with(json_headers, how.headers) or json_headers
 end
 
 local function respond(self, request)
@@ -82,7 +114,7 @@ local function respond(self, request)
   end
   local path, query = http_address.parse(request.uri)
   if not path then
-    return from_error(query)
+    return from_error(request, query)
   end
   local method = request.method == "HEAD" and "GET" or request.method
   local route, values = self.routes:find(method, path)
@@ -100,9 +132,9 @@ local function respond(self, request)
   end
   request.query, request.path = query, path
   if method == "GET" or route.info.runs_tool then
-    return call(self, request, route.handler)
+    return call(self, request, route)
   end
-  local status, body, headers = call(self, request, route.handler)
+  local status, body, headers = call(self, request, route)
   self.known = nil -- statistics that were kept for a while
   return status, body, headers
 end

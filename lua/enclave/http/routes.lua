@@ -19,6 +19,7 @@ local search_path = require "enclave.plugins.search_path"
 ---@field parts string[]
 ---@field handler fun(request: enclave.Request, server: enclave.Server): any, any, any
 ---@field info enclave.RouteInfo
+---@field builtin? boolean
 
 ---@class enclave.Routes
 local Routes = {}
@@ -39,7 +40,7 @@ local function index(self, list)
   self.literal, self.patterns = {}, {}
   for _, file in ipairs(list) do
     for _, route in ipairs(file.record or {}) do
-      route.parts = split(route.pattern)
+      route.parts, route.builtin = split(route.pattern), file.builtin
       if route.pattern:find("{", 1, true) then
         local count = #route.parts
         self.patterns[count] = self.patterns[count] or {}
