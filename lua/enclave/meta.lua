@@ -294,7 +294,7 @@ function core.httpd(options) end
 ---@field tls_cert? string PEM text
 ---@field tls_key? string PEM text
 ---@field max_body? integer|string default 256 MiB; more is answered with 413
----@field max_bodies? integer|string of all requests at a time, default 512 MiB; more is answered with 503
+---@field max_bodies? integer|string of all requests and large answers at a time, default 512 MiB; else 503
 ---@field max_header? integer|string request line and headers, default 12 KiB
 ---@field max_connections? integer default 4096
 ---@field max_requests? integer on one connection; 0, the default: no limit

@@ -21,7 +21,7 @@ local server = {}
 ---@field tls_cert? string file
 ---@field tls_key? string file
 ---@field max_body? integer|string
----@field max_bodies? integer|string of all requests at a time
+---@field max_bodies? integer|string of all requests and large answers at a time
 ---@field max_json? integer|string of a body that is read as JSON; default 8 MiB
 ---@field max_header? integer|string
 ---@field max_connections? integer

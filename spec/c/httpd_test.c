@@ -304,6 +304,21 @@ static void test_limits(void **state) {
     close_server(&server);
 }
 
+/* Large answers count for the bodies until they are sent. */
+static void test_large_answers(void **state) {
+    struct server server;
+    static const char bytes[ENC_HTTPD_FULL + 1];
+    (void)state;
+    open_server(&server, NULL);
+    int fd = dial(&server, 0);
+    enc_httpd_respond(ask(&server, fd, GET), 200, text, bytes, sizeof bytes);
+    expect(&server, fd, "\"}", "HTTP/1.1 503");
+    enc_httpd_respond(ask(&server, fd, GET), 200, text, "fine", 4);
+    expect(&server, fd, "fine", "HTTP/1.1 200");
+    close(fd);
+    close_server(&server);
+}
+
 /* A byte now and then keeps neither a head nor a body going for ever. */
 static void test_slow(void **state) {
     struct server server;
@@ -378,6 +393,7 @@ int main(void) {
                                        cmocka_unit_test(test_pieces),
                                        cmocka_unit_test(test_gone),
                                        cmocka_unit_test(test_limits),
+                                       cmocka_unit_test(test_large_answers),
                                        cmocka_unit_test(test_slow),
                                        cmocka_unit_test(test_closed)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,18 @@ int enc_httpd_respond(struct enc_httpd_request *request,
                       const struct enc_httpd_header *headers,
                       const void *body,
                       size_t len) {
+    static const char full[] = "{\"code\":\"exhausted\",\"detail\":"
+                               "\"too many large bodies at a time\"}";
+    static const struct enc_httpd_header later[] = {
+        {"Content-Type", "application/json"}, {"Retry-After", "1"}, {NULL, NULL}};
+    struct enc_httpd *httpd = request->httpd;
+    if (request->connection && len > ENC_HTTPD_FULL) { /* it is kept until its client took it */
+        bool fits = len <= httpd->options.max_bodies - httpd->bodies;
+        request->counted += fits ? len : 0;
+        httpd->bodies += fits ? len : 0;
+        if (!fits)
+            status = 503, headers = later, body = full, len = sizeof full - 1;
+    }
     int rc = request->connection ? enc_httpd_make_answer(request, status, headers, body, len) : 0;
     enc_httpd_let_go(request);
     return rc;

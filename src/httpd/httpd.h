@@ -22,7 +22,7 @@ struct enc_httpd_options {
     const char *tls_cert;     /* PEM text, both or none */
     const char *tls_key;      /* PEM text */
     size_t max_body;          /* bytes; more is 413 */
-    size_t max_bodies;        /* bytes of all bodies at a time; more is 503 */
+    size_t max_bodies;        /* bytes of all bodies and large answers at a time; else 503 */
     size_t max_header;        /* bytes of request line and headers; more is 431 or 414 */
     unsigned max_connections; /* further ones wait in the backlog */
     unsigned max_requests;    /* on one connection; 0: no limit */

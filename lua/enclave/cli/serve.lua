@@ -22,7 +22,8 @@ local serve = {
     { "--tls-key", "FILE", "Its key, PEM." },
     { "--max-body", "SIZE", "Largest body, such as a file (default 256m)." },
     { "--max-json", "SIZE", "Largest body that is JSON (default 8m)." },
-    { "--max-bodies", "SIZE", "Bodies of all requests at a time (default 512m)." },
+    { "--max-bodies", "SIZE", "Bodies of all requests, and large answers, at a time (default"
+      .. " 512m)." },
     { "--max-header", "SIZE", "Largest request line and headers (default 12k)." },
     { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
     { "--max-requests", "COUNT", "Requests on one connection.", convert = front.count },
