@@ -7,7 +7,7 @@ cli.names = { "exec", "pool", "serve", "top", "tools", "doctor" }
 
 ---What an exit code of a command means.
 cli.codes = {
-  { "0", "it did what was asked" },
+  { "0", "it did what was asked; serve: also after SIGINT or SIGTERM" },
   { "1", "it failed, or something that it looked at is not right" },
   { "2", "the command line is wrong" },
   { "124", "exec: the program ran into its time limit" },

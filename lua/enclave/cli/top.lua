@@ -66,6 +66,9 @@ function top.picture(health, before, seconds, url)
   else
     table.move(console.table(rows, 1), 1, #rows, #lines + 1, lines)
   end
+  for i, line in ipairs(lines) do
+    lines[i] = line:gsub("%c", "?") -- what a server says does not steer the terminal
+  end
   return lines
 end
 
