@@ -70,7 +70,7 @@ describe("the README", function()
     ["sh examples/quickstart.sh"] = { "spec/install_spec.lua", '"sh examples/quickstart.sh"' },
     ["sh examples/quickstart.sh --stop"] = { "spec/install_spec.lua", "quickstart.sh --stop" },
     ["sh spec/run.sh"] = { ".ci/run", "spec/run.sh" },
-    ["cmake --install build --prefix /usr/local"] = { "spec/install_spec.lua",
+    ["cmake --install build --prefix /usr/local"] = { "spec/program.lua",
       "cmake --install %s --prefix %s" },
     ["cmake -S . -B out -DCMAKE_INSTALL_PREFIX=/usr && cmake --build out && cd out && cpack"] =
       { "spec/install_spec.lua", "cpack -G DEB" },
