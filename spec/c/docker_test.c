@@ -248,8 +248,14 @@ static void containers(void **state) {
     /* The two streams reach the engine by pipes of their own: their order is not promised. */
     while (!talk.out.data || !strstr(talk.out.data, "end") || !strstr(talk.out.data, "input"))
         enc_loop_turn(loop, true);
-    if (strcmp(talk.out.data, "1:hi\n2:end\n1:input\n") != 0)
-        assert_string_equal(talk.out.data, "1:hi\n1:input\n2:end\n");
+    static const char *const orders[] = {"1:hi\n2:end\n1:input\n",
+                                         "1:hi\ninput\n2:end\n", /* read in one piece */
+                                         "2:end\n1:hi\ninput\n",
+                                         "1:hi\n1:input\n2:end\n"};
+    size_t order = 0;
+    while (order < 3 && strcmp(talk.out.data, orders[order]) != 0)
+        order++;
+    assert_string_equal(talk.out.data, orders[order]);
 
     CALL(&asked, container_list, label, true);
     FINE(&asked);

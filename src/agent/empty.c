@@ -100,7 +100,7 @@ static void enter(struct walk *walk, struct level *level, const char *name) {
     below->fd = fd;
     below->at = below->len = 0;
     below->has_mount = below->progress = false;
-    strcpy(below->name, name);
+    memcpy(below->name, name, strlen(name) + 1); /* it fits: see remove_entry */
 }
 
 static void remove_entry(struct walk *walk, struct level *level, const struct entry *entry) {

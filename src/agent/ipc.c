@@ -35,7 +35,7 @@ static int remove_memory(int index) {
 }
 
 static int remove_semaphores(int index) {
-    struct semid_ds status;
+    struct semid_ds status = {0};
     union semaphore_argument argument = {.status = &status};
     int id = semctl(index, 0, ANY_SEM, argument);
     if (id < 0)
@@ -71,7 +71,7 @@ static int remove_each(int last, int (*remove_one)(int index), uint32_t *removed
 
 int ipc_remove_all(uint32_t *removed) {
     struct shm_info memory;
-    struct seminfo semaphores;
+    struct seminfo semaphores = {0};
     struct msginfo queues;
     union semaphore_argument argument = {.info = &semaphores};
     int result = 0;

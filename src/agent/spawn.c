@@ -150,7 +150,7 @@ static void execute(const struct spawn *spec) {
         size_t name_len = strlen(name);
         if (len + name_len + 2 <= sizeof path) {
             memcpy(path, at, len);
-            memcpy(path + len, "/", 1);
+            path[len] = '/';
             memcpy(path + len + (len > 0), name, name_len + 1);
             execve(path, argv, env);
             if (errno != ENOENT && errno != ENOTDIR)
@@ -191,11 +191,12 @@ static _Noreturn void child(const struct spawn *spec, volatile struct spawn_erro
 
 pid_t spawn_program(const struct spawn *spec, struct spawn_error *error) {
     /* The child borrows this memory and stack until it executes or ends, and changes
-     * nothing in them but result, which no compiler expects. Every signal is blocked. */
+     * nothing in them but result, which no compiler expects. Every signal is blocked. A fork
+     * would copy the agent's tables for each run; posix_spawn cannot do what child does. */
     volatile struct spawn_error result = {SPAWN_OK, 0, false};
-    pid_t pid = vfork();
+    pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
     if (pid == 0)
-        child(spec, &result);
+        child(spec, &result); /* NOLINT(clang-analyzer-unix.Vfork) */
     if (pid < 0) {
         *error = (struct spawn_error){SPAWN_FORK, errno, false};
         return -1;

@@ -160,7 +160,7 @@ struct l_run *l_run_start(lua_State *L, const char *op, bool streams, struct enc
     if (sandbox)
         self->run = enc_run_start(sandbox->sandbox, &spec, taken ? &streaming : &plain, self, err);
     self->ended = !self->run;
-    if (!self->run)
+    if (!sandbox || !self->run)
         return NULL;
     enc_list_push_back(&sandbox->runs, &self->in_sandbox);
     return self;

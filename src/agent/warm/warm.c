@@ -72,11 +72,13 @@ static char *join(const char *const *texts) {
     size_t size = 1;
     for (const char *const *each = texts; *each; each++)
         size += strlen(*each) + 1;
-    char *joined = calloc(1, size);
+    char *joined = calloc(1, size), *at = joined;
     for (const char *const *each = texts; joined && *each; each++) {
-        if (*joined)
-            strcat(joined, ",");
-        strcat(joined, *each);
+        size_t len = strlen(*each);
+        if (at > joined)
+            *at++ = ',';
+        memcpy(at, *each, len);
+        at += len;
     }
     return joined;
 }
