@@ -1,6 +1,7 @@
 #include "transfer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,13 @@ static void finish(struct transfer *transfer, int error, const char *why) {
     transfer_free(transfer);
 }
 
+static void too_large(struct agent *agent, uint32_t id, uint64_t max) {
+    char why[80];
+    snprintf(
+        why, sizeof why, "the file has more than the %" PRIu64 " bytes that were asked for", max);
+    done(agent, id, EFBIG, why);
+}
+
 void transfer_stop(struct transfer *transfer) {
     finish(transfer, ECANCELED, "it was given up");
 }
@@ -80,7 +88,8 @@ static void send_piece(struct loop_timer *timer) {
     } else if (len == 0) {
         finish(transfer, 0, NULL);
     } else if (len > 0 && (uint64_t)len > transfer->left) {
-        finish(transfer, EFBIG, "the file is larger than was asked for");
+        too_large(agent, transfer->id, transfer->max);
+        transfer_free(transfer);
     } else {
         if (len > 0) {
             transfer->left -= (uint64_t)len;
@@ -102,8 +111,13 @@ static bool begin(struct agent *agent, uint32_t id, int fd, bool is_get, uint64_
         close(fd);
         return false;
     }
-    *transfer = (struct transfer){
-        .agent = agent, .id = id, .fd = fd, .is_get = is_get, .left = max, .next.fire = send_piece};
+    *transfer = (struct transfer){.agent = agent,
+                                  .id = id,
+                                  .fd = fd,
+                                  .is_get = is_get,
+                                  .left = max,
+                                  .max = max,
+                                  .next.fire = send_piece};
     enc_list_push_back(&agent->transfers, &transfer->in_agent);
     if (is_get)
         loop_timer_start(agent->loop, &transfer->next, 0);
@@ -120,7 +134,7 @@ static bool begin_get(struct agent *agent, const struct enc_wire_frame *frame, c
     }
     if (fstat(fd, &status) == 0 && status.st_size > 0 && (uint64_t)status.st_size > max) {
         close(fd);
-        done(agent, frame->id, EFBIG, "the file is larger than was asked for");
+        too_large(agent, frame->id, max);
         return true;
     }
     return begin(agent, frame->id, fd, true, max);

@@ -11,7 +11,8 @@ struct transfer {
     uint32_t id;
     int fd;
     bool is_get;
-    uint64_t left;          /* get: more than this is INVALID */
+    uint64_t max;           /* get: more than this is INVALID */
+    uint64_t left;          /* of it */
     struct loop_timer next; /* get: the next piece */
 };
 
