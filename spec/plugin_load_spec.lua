@@ -44,6 +44,37 @@ describe("a call with a bound", function()
         core.sleep(0)
       end
     end,
+    ["what sorts"] = function()
+      table.sort({ 3, 1, 2 }, function() while true do end end)
+    end,
+    ["what replaces"] = function()
+      return (("x"):gsub(".", function() while true do end end))
+    end,
+    ["a metamethod"] = function()
+      return tostring(setmetatable({}, { __tostring = function() while true do end end }))
+    end,
+    ["what closes"] = function()
+      local _ <close> = setmetatable({}, { __close = function() while true do end end })
+    end,
+    ["recursion that catches its errors"] = function()
+      local function again()
+        while true do
+          pcall(again)
+        end
+      end
+      again()
+    end,
+    ["a handler of errors, as plugins have it"] = function()
+      local call = require("enclave.plugins.environment").new().xpcall
+      while true do
+        call(error, function() while true do end end)
+      end
+    end,
+    ["tasks that start tasks"] = function()
+      while true do
+        core.spawn(function() end)
+      end
+    end,
     ["an inner call with more"] = function()
       local fine, message = core.bounded(1000 * small, function() while true do end end)
       assert(fine, message)
@@ -103,6 +134,35 @@ describe("a call with a bound", function()
       end
       assert.equal(10 * small, count)
     end)
+  end)
+end)
+
+describe("the globals of a plugin", function()
+  local env = require("enclave.plugins.environment").new()
+  local function run(text)
+    return pcall(assert(load(text, "=plugin", "t", env)))
+  end
+
+  it("are Lua's, and cannot be changed", function()
+    assert.same({ true, "aa", 3 }, { run("return ('a'):rep(2), math.max(1, 3)") })
+    assert.same({ true, "function" }, { run("return type(getmetatable('').__index.rep)") })
+    assert.same({ true, true }, { run("for name in pairs(string) do if name == 'rep' then"
+      .. " return true end end") })
+    for text, why in pairs({ ["x = 1"] = 'the global "x"', ["print = nil"] = 'the global "print"',
+      ["_G.x = 1"] = 'the global "x"', ["string.rep = nil"] = '"rep" of string',
+      ["getmetatable('').__index = nil"] = "metatable of strings",
+      ["setmetatable({}, { __gc = print })"] = "cannot have __gc",
+      ["debug.sethook()"] = "sethook" }) do
+      local fine, problem = run(text)
+      assert.is_false(fine, text)
+      assert.matches(why, problem, 1, true)
+    end
+  end)
+
+  it("call handlers of errors as ever", function()
+    assert.same({ true, false, "plugin:1: x!" }, { run("return xpcall(error, function(problem)"
+      .. " return problem .. '!' end, 'plugin:1: x')") })
+    assert.same({ true, true, 5 }, { run("return xpcall(math.max, print, 4, 5)") })
   end)
 end)
 

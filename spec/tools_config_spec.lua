@@ -65,8 +65,12 @@ describe("tools_config", function()
       .status)
     assert.equal("success", file({ operation = "write", path = "/tmp/b.md", content = "" }).status)
     assert.equal("success", file({ operation = "list" }).status)
+    assert(box:run{ command = "echo eleven bytes > /tmp/long.txt" })
+    assert.equal("eleven byt", file({ operation = "read", path = "/tmp/long.txt", offset = 0 })
+      .output)
     local refused = {
       { { operation = "write", path = "a.txt", content = "eleven byte" }, "at most 10" },
+      { { operation = "read", path = "/tmp/long.txt", first_line = 1 }, "more than 10 bytes" },
       { { operation = "write", path = "a.py", content = "" }, "extension is not allowed" },
       { { operation = "write", path = "plain", content = "" }, "extension is not allowed" },
       { { operation = "read", path = "/etc/x.txt" }, "/etc/x.txt: is not allowed here" },

@@ -212,6 +212,30 @@ print(os.getcwd()[-4:], sys.stdin.read(), os.environ["K"])]] }).output)
       assert.matches("text: ", problem({ operation = "search", text = "(", regex = true,
         path = "tree" }), 1, true)
       assert.matches("not a folder", problem({ operation = "search", path = "missing" }), 1, true)
+      assert.matches("one line", problem({ operation = "search", text = "a\nb" }), 1, true)
+    end)
+
+    it("are bounded, whatever is there", function()
+      assert(sandbox:run{ command = [[
+mkdir traps; cd traps; mkfifo pipe; truncate -s 1T huge; ln -s loop loop
+i=0; while [ $i -lt 700 ]; do mkdir deep && cd deep; i=$((i+1)); done]] })
+      local found = file({ operation = "search", path = "traps" }).metadata
+      assert.is_true(found.truncated)
+      assert.equal(200, #found.matches)
+      assert.same({}, file({ operation = "search", path = "traps", pattern = "**/x/**/deep/**/x" })
+        .metadata.matches)
+      for _, more in ipairs({ {}, { length = 1 }, { first_line = 1 } }) do
+        more.operation, more.path = "read", "traps/pipe"
+        assert.matches("regular file", problem(more), 1, true)
+      end
+      assert.matches("regular file", problem({ operation = "append", path = "traps/pipe",
+        content = "x" }), 1, true)
+      assert.matches("asked for", problem({ operation = "read", path = "traps/huge" }), 1, true)
+      assert.equal("AAAA", file({ operation = "read", path = "traps/huge", offset = 1 << 39,
+        length = 3, encoding = "base64" }).output)
+      assert.equal("", file({ operation = "read", path = "traps/huge", offset = 1 << 53 }).output)
+      problem({ operation = "read", path = "traps/loop" })
+      file({ operation = "delete", path = "traps" })
     end)
   end)
 end

@@ -26,8 +26,10 @@ struct frame {
 
 struct l_budget *l_budget_share(struct l_core *core) {
     struct l_budget *budget = core->running ? core->running->budget : core->budget;
-    if (budget)
+    if (budget) {
         budget->refs++;
+        budget->used += STEP; /* a task takes memory: a loop that starts them ends sooner */
+    }
     return budget;
 }
 

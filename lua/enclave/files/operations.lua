@@ -89,6 +89,19 @@ function operations.create(sandbox, path, params, limits)
     encoding = params.content and params.encoding }, limits)
 end
 
+local function path_failed(path, ended, err)
+  if ended and ended.stderr ~= "" then
+    return failed("%s: %s", path, (ended.stderr:gsub("%s+$", "")))
+  end
+  return ended, err
+end
+
+-- What is there and no file is not opened: a pipe would wait for somebody else.
+local only_files = [[
+if [ -d "$1" ]; then echo "it is a folder" >&2; exit 1
+elif [ -e "$1" ] && ! [ -f "$1" ]; then echo "not a regular file" >&2; exit 1; fi
+]]
+
 local make_parent = 'case $1 in ?*/*) mkdir -p -- "${1%/*}" || exit ;; esac\n'
 
 function operations.append(sandbox, path, params, limits)
@@ -96,10 +109,10 @@ function operations.append(sandbox, path, params, limits)
   if not bytes then
     return problem
   end
-  local run, ended, err = script(sandbox, make_parent .. 'cat >> "$1"',
+  local run, ended, err = script(sandbox, make_parent .. only_files .. 'cat >> "$1"',
     { path:sub(1, 1) == "/" and path or "./" .. path }, { stdin = bytes })
   if not run then
-    return ended, err
+    return path_failed(path, ended, err)
   end
   return { output = "Appended to: " .. path, metadata = { path = path, size = #bytes } }
 end
@@ -118,17 +131,9 @@ local function shown(path, bytes, params, more)
   return { output = bytes, metadata = metadata }
 end
 
-local function range_failed(path, ended, err)
-  if ended and ended.stderr ~= "" then
-    return failed("%s: %s", path, (ended.stderr:gsub("%s+$", "")))
-  end
-  return ended, err
-end
-
 local function read_range(sandbox, path, params, most)
   local text, args
   local size = math.min(most or operations.most_range, operations.most_range)
-  local refuse = 'if [ -d "$1" ]; then echo "it is a folder" >&2; exit 1; fi\n'
   if params.first_line or params.last_line then
     local first, last = params.first_line or 1, params.last_line
     if last and last < first then
@@ -142,9 +147,10 @@ local function read_range(sandbox, path, params, most)
     args = { ("%d"):format((params.offset or 0) + 1), ("%d"):format(size) }
   end
   table.insert(args, 1, path)
-  local run, ended, err = script(sandbox, refuse .. text, args, { max_output_size = size + 4096 })
+  local run, ended, err = script(sandbox, only_files .. text, args,
+    { max_output_size = size + 4096 })
   if not run then
-    return range_failed(path, ended, err)
+    return path_failed(path, ended, err)
   elseif run.truncated or #run.stdout > size then
     return failed("%s: the range has more than %d bytes", path, size)
   end
@@ -220,7 +226,7 @@ function operations.stat(sandbox, path)
 if ! [ -e "$1" ] && ! [ -L "$1" ]; then echo "no such file or folder" >&2; exit 1; fi
 stat -c '%f %s %Y %u %g' -- "$1" && { [ ! -L "$1" ] || readlink -n -- "$1"; }]], { path })
   if not run then
-    return range_failed(path, ended, err)
+    return path_failed(path, ended, err)
   end
   local mode, size, mtime, uid, gid, target = run.stdout:match(
     "^(%x+) (%d+) (%-?%d+) (%d+) (%d+)\n(.*)$")

@@ -68,6 +68,9 @@ local function take(output, params, found)
 end
 
 local function by_text(sandbox, path, params, list, more)
+  if params.text:find("\n", 1, true) then
+    return operations.failed("text: expected what one line has, got a line's end")
+  end
   local flags = (params.regex and "-E" or "-F") .. (params.ignore_case and "i" or "")
   local found = {}
   for from = 1, #list, group do

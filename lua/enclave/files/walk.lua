@@ -6,10 +6,12 @@ local walk = {}
 
 ---Entries that are looked at, at most.
 walk.most = 20000
+---Folders in folders that are looked into, at most.
+walk.deepest = 500
 
 local kinds = { f = "file", d = "directory", l = "link", o = "other" }
 
--- One letter and the relative path, ended by a zero byte, for each entry; "+" past the bound.
+-- One letter and the relative path, ended by a zero byte, for each entry; "+" past a bound.
 -- Links are not followed.
 local script = [[
 case $1 in /*) cd "$1" ;; *) cd "./$1" ;; esac 2>/dev/null || {
@@ -23,10 +25,11 @@ walk() {
     n=$((n + 1))
     [ "$n" -le "$2" ] || { printf '+\0'; exit; }
     printf '%s%s\0' "$t" "$f"
-    [ "$t$3" != d1 ] || walk "$f/" "$2" "$3"
+    if [ "$t" = d ] && [ "$3" -gt 0 ]; then walk "$f/" "$2" $(($3 - 1)) "$4"
+    elif [ "$t$4" = d1 ]; then printf '+\0'; fi
   done
 }
-walk "" "$2" "$3"]]
+walk "" "$2" "$3" "$4"]]
 
 ---@param sandbox enclave.Sandbox
 ---@param folder string
@@ -37,7 +40,8 @@ walk "" "$2" "$3"]]
 function walk.list(sandbox, folder, options)
   options = options or {}
   local run, err = sandbox:run{ interpreter = "sh", code = script, max_output_size = "16m",
-    args = { folder, tostring(options.most or walk.most), options.deep ~= false and "1" or "0" } }
+    args = { folder, tostring(options.most or walk.most),
+      tostring(options.deep ~= false and walk.deepest or 0), options.deep ~= false and "1" or "" } }
   if not run then
     return nil, nil, err
   elseif run.status ~= "exited" or run.exit_code ~= 0 then

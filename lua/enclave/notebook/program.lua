@@ -174,9 +174,13 @@ class Plain:
 
 
 def with_ipython():
+    sys.modules["jedi"] = None  # nothing is completed here: a fifth of the start
+    try:
+        from IPython.core.interactiveshell import InteractiveShell
+    finally:
+        del sys.modules["jedi"]
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
 
     class Publisher(DisplayPublisher):
         def publish(self, data, metadata=None, *args, **kwargs):

@@ -3,6 +3,7 @@
 -- body may execute so many instructions and no more.
 local core = require "enclave.core"
 local definitions = require "enclave.plugins.definitions"
+local environment = require "enclave.plugins.environment"
 local errors = require "enclave.errors"
 local globals = require "enclave.plugins.globals"
 local source_map = require "enclave.plugins.source_map"
@@ -16,27 +17,6 @@ loader.budget = 10000000
 ---@class enclave.LoadProblem
 ---@field line? integer
 ---@field message string
-
-local function assigned(name)
-  return ('assignment to the global "%s"; write "local %s"'):format(tostring(name),
-    tostring(name))
-end
-
--- Lua calls finalizers wherever it is, and nothing can stop one that does not end.
-local function without_finalizer(value, metatable)
-  if type(metatable) == "table" and rawget(metatable, "__gc") ~= nil then
-    error("a plugin's metatable cannot have __gc; close values by __close", 2)
-  end
-  return setmetatable(value, metatable)
-end
-
-local function environment()
-  local env = { setmetatable = without_finalizer }
-  env._G = env
-  return setmetatable(env, { __index = _G, __newindex = function(_, name)
-    error(assigned(name), 2)
-  end })
-end
 
 local function read(path)
   local inside = core.bundled(path)
@@ -69,7 +49,7 @@ end
 local function check_globals(chunk)
   local problems, said = {}, {}
   for _, use in ipairs(globals.of(chunk)) do
-    local message = use.set and assigned(use.name)
+    local message = use.set and environment.assigned(use.name)
     if not use.set and rawget(_G, use.name) == nil and use.name ~= "_G" then
       local near = suggest.nearest(use.name, suggest.names(_G))
       message = ('there is no global "%s"%s'):format(use.name,
@@ -131,7 +111,7 @@ function loader.load(path, kind)
   -- Newlines are kept, so that lines count right.
   text = text:gsub("^#[^\n]*", "")
   local chunk
-  chunk, problem = load(text, "@" .. path, "t", environment())
+  chunk, problem = load(text, "@" .. path, "t", environment.new())
   if not chunk then
     return nil, { split(path, problem) }
   end
