@@ -278,6 +278,20 @@ core_support.under_each_collector("a task", function()
     assert.same({ true, nil, "internal" }, { ended, value, err.code })
   end)
 
+  it("says that its results have gone when its ended coroutine was resumed by hand", function()
+    for _, results in ipairs { { 1, 2, print }, { function() end }, { {}, "x" } } do
+      local held
+      local task = core.spawn(function()
+        held = coroutine.running()
+        return table.unpack(results)
+      end)
+      core.sleep(0)
+      coroutine.resume(held)
+      local value, err = task:join()
+      assert.same({ nil, "internal" }, { value, err.code })
+    end
+  end)
+
   it("is collected when it has ended", function()
     local weak = setmetatable({}, { __mode = "k" })
     core.run(function()

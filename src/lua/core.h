@@ -181,6 +181,9 @@ void l_task_kill(lua_State *L, struct l_task *task);
 /* Says in the log what no one has asked for; of one task, or of all. */
 void l_task_log_failure(lua_State *L, struct l_task *task);
 void l_task_log_failures(lua_State *L, struct l_core *core);
+/* Of one that has ended: its results are there. A script may resume its coroutine, which is none
+ * that Lua takes for dead as long as they are on it. */
+bool l_task_is_whole(const struct l_task *task);
 /* Settles a task whose coroutine returned from lua_resume with status (not LUA_YIELD). */
 void l_task_ended(lua_State *L, struct l_task *task, int status, int nresults);
 void l_task_class(lua_State *L, struct l_core *core);

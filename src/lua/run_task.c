@@ -25,6 +25,8 @@ static int run_end(lua_State *L, int status, lua_KContext context) {
     enc_list_remove(&task->in_failed);
     lua_State *co = task->co;
     int count = task->nresults;
+    if (!l_task_is_whole(task))
+        return luaL_error(L, "the ended coroutine of a task was resumed by hand");
     luaL_checkstack(L, count + 1, "too many results");
     if (task->status == L_TASK_CANCELLED && count == 0) {
         struct enclave_error err;

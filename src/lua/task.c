@@ -128,6 +128,10 @@ void l_task_ended(lua_State *L, struct l_task *task, int status, int nresults) {
     settle(L, task, cancelled ? L_TASK_CANCELLED : good ? L_TASK_DONE : L_TASK_FAILED);
 }
 
+bool l_task_is_whole(const struct l_task *task) {
+    return lua_gettop(task->co) == task->nresults;
+}
+
 void l_task_kill(lua_State *L, struct l_task *task) {
     struct l_wait *wait = task->waiting;
     lua_Debug frame;
@@ -143,8 +147,10 @@ void l_task_kill(lua_State *L, struct l_task *task) {
     task->cancelled = true;
     /* One that is on the C stack (os.exit in a task) cannot be unwound from here. */
     bool active = lua_status(task->co) == LUA_OK && lua_getstack(task->co, 0, &frame);
-    if (!active)
+    if (!active) {
         lua_resetthread(task->co);
+        lua_settop(task->co, 0);
+    }
     task->nresults = 0;
     settle(L, task, L_TASK_CANCELLED);
 }
@@ -203,6 +209,10 @@ static int outcome(lua_State *L, struct l_task *task) {
     struct enclave_error err;
     task->seen = true;
     enc_list_remove(&task->in_failed);
+    if (!l_task_is_whole(task)) {
+        enc_fail(&err, ENCLAVE_INTERNAL, "task.join", "its ended coroutine was resumed by hand");
+        return l_fail(L, &err);
+    }
     if (task->status == L_TASK_DONE) {
         lua_pushboolean(L, true);
         return 1 + results(L, task);
