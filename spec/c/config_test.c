@@ -280,14 +280,6 @@ static void test_volume_takes_the_place_of_a_tmpfs(void **state) {
     enc_config_unref(config);
 }
 
-static void test_ignored(void **state) {
-    (void)state;
-    assert_true(enc_config_is_ignored("pull_progress"));
-    assert_true(enc_config_is_ignored("docker_executor_workers"));
-    assert_false(enc_config_is_ignored("image"));
-    assert_false(enc_config_is_ignored("nonsense"));
-}
-
 static void test_sizes(void **state) {
     (void)state;
     static const struct {
@@ -359,7 +351,6 @@ int main(void) {
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_must_replace),
         cmocka_unit_test(test_volume_takes_the_place_of_a_tmpfs),
-        cmocka_unit_test(test_ignored),
         cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

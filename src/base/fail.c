@@ -54,9 +54,3 @@ int enc_fail_misuse(struct enclave_error *err, const char *op, const char *forma
 int enc_fail_nomem(struct enclave_error *err, const char *op) {
     return enc_fail(err, ENCLAVE_NOMEM, op, "out of memory");
 }
-
-int enc_fail_copy(struct enclave_error *to, const struct enclave_error *from) {
-    if (to && from)
-        *to = *from;
-    return -1;
-}

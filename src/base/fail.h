@@ -19,7 +19,4 @@ __attribute__((format(printf, 3, 4))) int enc_fail_misuse(struct enclave_error *
 /* Out of memory; formats nothing. */
 int enc_fail_nomem(struct enclave_error *err, const char *op);
 
-/* Copies from to to (both may be NULL) and returns -1. */
-int enc_fail_copy(struct enclave_error *to, const struct enclave_error *from);
-
 #endif

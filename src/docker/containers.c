@@ -47,13 +47,6 @@ ENC_DOCKER_CALL(container_inspect, const char *id) {
     return simple(docker, "container.inspect", "GET", path, NULL, answer, err);
 }
 
-ENC_DOCKER_CALL(container_stop, const char *id, int grace_seconds) {
-    char grace[16];
-    snprintf(grace, sizeof grace, "%d", grace_seconds);
-    char *path = PATH("/containers/", id, "/stop?t=", grace);
-    return simple(docker, "container.stop", "POST", path, NULL, answer, err);
-}
-
 ENC_DOCKER_CALL(container_kill, const char *id, const char *signal) {
     char *path = PATH("/containers/", id, "/kill?signal=", signal);
     return simple(docker, "container.kill", "POST", path, NULL, answer, err);

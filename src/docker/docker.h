@@ -94,7 +94,6 @@ char *enc_docker_registry_auth(const char *image,
 ENC_DOCKER_CALL(container_create, const char *name, const char *platform, json_t *body);
 ENC_DOCKER_CALL(container_start, const char *id);
 ENC_DOCKER_CALL(container_inspect, const char *id);
-ENC_DOCKER_CALL(container_stop, const char *id, int grace_seconds);
 ENC_DOCKER_CALL(container_kill, const char *id, const char *signal);
 ENC_DOCKER_CALL(container_remove, const char *id, bool force);
 /* label: "enclave.owner=abc" or NULL; all: also those that do not run. */

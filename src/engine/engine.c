@@ -236,10 +236,6 @@ struct enc_log *enc_engine_log(struct enc_engine *engine) {
     return &engine->log;
 }
 
-const char *enc_engine_owner(const struct enc_engine *engine) {
-    return engine->owner;
-}
-
 void enc_engine_close(struct enc_engine *engine, void (*done)(void *data), void *data) {
     if (enc_ending_add(&engine->endings, done, data) < 0)
         enc_log(&engine->log, ENC_LOG_ERROR, "no memory to wait for the end of the engine");

@@ -25,9 +25,6 @@ struct enc_host *enc_engine_host(struct enc_engine *engine,
                                  json_t *options,
                                  struct enclave_error *err);
 
-/* Identity of this engine: in the labels and names of all that it makes. */
-const char *enc_engine_owner(const struct enc_engine *engine);
-
 /* Pools and sandboxes that are not of a pool say so here, so that closing finds them. A pool
  * leaves by itself when it is freed through the engine. */
 struct enc_pool *enc_engine_pool(struct enc_engine *engine,

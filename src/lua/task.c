@@ -158,7 +158,7 @@ void l_task_kill(lua_State *L, struct l_task *task) {
 void l_task_log_failure(lua_State *L, struct l_task *task) {
     (void)L;
     enc_list_remove(&task->in_failed);
-    if (task->seen)
+    if (task->seen || !l_task_is_whole(task))
         return;
     task->seen = true;
     struct enclave_error err;

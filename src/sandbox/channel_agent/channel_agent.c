@@ -175,7 +175,6 @@ static void on_cleaned(struct enc_agent *agent, const struct enc_wire_frame *fra
 static bool take_general(struct enc_agent *agent, const struct enc_wire_frame *frame) {
     switch (frame->type) {
     case ENC_WIRE_HELLO:
-        agent->greeted = true;
         return true;
     case ENC_WIRE_READY:
         if (agent->configured)
@@ -267,11 +266,6 @@ void enc_channel_agent_feed(struct enc_sandbox *sandbox, const char *bytes, size
 void enc_channel_agent_drained(struct enc_sandbox *sandbox) {
     if (sandbox->channel_state)
         enc_agent_put_more(sandbox->channel_state);
-}
-
-bool enc_channel_agent_greeted(const struct enc_sandbox *sandbox) {
-    const struct enc_agent *agent = sandbox->channel_state;
-    return agent && agent->greeted;
 }
 
 /* ---- its life ------------------------------------------------------------------- */

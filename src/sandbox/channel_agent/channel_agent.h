@@ -32,7 +32,4 @@ int enc_channel_agent_open(struct enc_sandbox *sandbox,
 void enc_channel_agent_feed(struct enc_sandbox *sandbox, const char *bytes, size_t len);
 void enc_channel_agent_drained(struct enc_sandbox *sandbox);
 
-/* Whether an agent has greeted: what is there is one, and it works. */
-bool enc_channel_agent_greeted(const struct enc_sandbox *sandbox);
-
 #endif

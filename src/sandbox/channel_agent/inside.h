@@ -19,7 +19,7 @@ struct enc_agent {
     struct enc_list away; /* enc_agent_away: ids that the agent still has to be done with */
     struct enc_timer ping;
     uint64_t heard_ns; /* when it said something last */
-    bool pinged, greeted, configured, broken, resetting;
+    bool pinged, configured, broken, resetting;
     unsigned lines;   /* that it had logged */
     uint32_t done_id; /* the transfer whose DONE is being told; 0: none */
 };

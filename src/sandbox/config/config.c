@@ -114,13 +114,6 @@ static const struct enc_field fields[] = {
 };
 #undef AT
 
-bool enc_config_is_ignored(const char *name) {
-    for (const struct enc_field *field = fields; field->name; field++)
-        if (strcmp(field->name, name) == 0)
-            return field->read == enc_read_ignored_bool || field->read == enc_read_ignored_number;
-    return false;
-}
-
 static char **strings_of(const char *const *words, size_t count) {
     char **list = calloc(count + 1, sizeof *list);
     for (size_t i = 0; list && i < count; i++)

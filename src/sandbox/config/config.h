@@ -97,10 +97,6 @@ struct enc_config *enc_config_from_json(json_t *config,
                                         enum enc_config_for use,
                                         struct enclave_error *err);
 
-/* A field that other systems know and that has no meaning here: it is checked and then
- * ignored. For callers who want to say so. */
-bool enc_config_is_ignored(const char *field);
-
 /* The config with its defaults filled in, as a new JSON object; enc_config_from_json
  * makes the same config of it, but for registry_auth, which is a secret. */
 json_t *enc_config_to_json(const struct enc_config *config);
