@@ -96,6 +96,8 @@ end
 local function read_options(args)
   local options = from_file(args.config)
   local policy, manager = options.policy or {}, options.manager or {}
+  errors.check("serve", "policy", policy, "table")
+  errors.check("serve", "manager", manager, "table")
   take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_bodies",
     "max_json", "max_header", "max_connections", "max_requests", "idle_timeout",
     "request_timeout" }, options)
