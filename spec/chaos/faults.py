@@ -111,7 +111,7 @@ def pulls_cut():
 def clients_vanish():
     """HTTP clients that go away: within a head, within a body, while their program runs."""
     body = b'{"command": "sleep 60", "timeout": 60}'
-    whole = (b"POST /pool/execute?tool_name=shell_executor HTTP/1.1\r\nHost: x\r\n"
+    whole = (b"POST /pool/execute?tool_name=shell_executor HTTP/1.1\r\nHost: localhost\r\n"
              b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     clients = []
     for _ in range(12):
