@@ -64,7 +64,7 @@ function checks.docker(self)
   local remedy = "start it (systemctl start docker), or say where it is by DOCKER_HOST"
   if problem:find("Permission denied", 1, true) then
     remedy = "run this as root, or join the group: usermod -aG docker NAME, then log in again"
-  elseif problem:find("expected unix", 1, true) then
+  elseif problem:find("expected unix", 1, true) or problem:find("resolve host", 1, true) then
     remedy = "correct DOCKER_HOST or --docker-host"
   end
   return "missing", problem, remedy

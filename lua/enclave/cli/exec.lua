@@ -16,7 +16,8 @@ local exec = {
   summary = "Run one program in a sandbox of its own",
   description = "Runs one program in a sandbox of its own. Its output and its exit code are"
     .. " passed through: 124 is its time limit, 125 a failure of Enclave.",
-  arguments = { { "code", "The program; - reads it from standard input." } },
+  arguments = { { "code", "The program; - reads it from standard input. Left out, --param gives"
+    .. " all that the tool takes.", optional = true } },
   options = {
     { "--stdin", "FILE", "What the program reads as its standard input; - is this one." },
     { "--json", nil, "Write the result as JSON instead." },
@@ -102,7 +103,9 @@ local function read_all(path)
 end
 
 local function run(args)
-  if args.code == "-" and args.stdin == "-" then
+  if not args.code and #args.param == 0 then
+    errors.throw("code", "missing argument 'code', or --param with all that the tool takes")
+  elseif args.code == "-" and args.stdin == "-" then
     errors.throw("--stdin", "the program and its input cannot both come from standard input")
   end
   core.configure({ log_level = args.log_level })

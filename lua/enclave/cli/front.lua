@@ -100,7 +100,7 @@ function front.parser(interpreter)
       examples_text(command.examples))
     parser(width):summary(command.summary)
     for _, argument in ipairs(command.arguments or {}) do
-      parser:argument(argument[1], argument[2])
+      parser:argument(argument[1], argument[2]):args(argument.optional and "?" or 1)
     end
     add_options(parser, command.options)
   end

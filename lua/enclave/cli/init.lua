@@ -20,7 +20,7 @@ cli.codes = {
 ---@field name string
 ---@field summary string one line
 ---@field description? string
----@field arguments? string[][] { name, description }
+---@field arguments? { [1]: string, [2]: string, optional?: boolean }[] name, description
 ---@field options enclave.CommandOption[]
 ---@field examples string[][] { command line, what it does }
 ---@field usage_code? integer exit code for a wrong command line; default 2
