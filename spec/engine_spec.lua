@@ -136,6 +136,24 @@ describe("an engine that", function()
     end
   end)
 
+  it("has lost the agent's volume gets it from several processes at the same time", function()
+    assert(manager:close_pool())
+    support.docker("volume rm $(docker -H $DOCKER_HOST volume ls -q --filter name=enclave-agent)")
+    local folder <const> = support.folder()
+    finally(function()
+      folder:remove()
+    end)
+    local script = folder:write("one.lua", ([[
+local manager <close> = require("enclave").manager()
+assert(manager:initialize_pool{ pool_size = 1, config = { image = "%s" } })
+local result = assert(manager:execute_tool_in_pool("shell_executor", { command = "true" }, 60))
+print(result.metadata.isolation)]]):format(support.image))
+    local pipe = io.popen(("for i in 1 2 3 4 5 6; do lua5.4 %s 2>&1 & done; wait"):format(script))
+    local text = pipe:read("a")
+    pipe:close()
+    assert.equal(("reset\n"):rep(6), text) -- "container": the agent could not be executed
+  end)
+
   it("comes back without the agent's volume gets it again", function()
     engine("kill")
     os.execute("rm -rf \"$ENCLAVE_TEST_ENGINE\"/data/volumes/enclave-agent-*")

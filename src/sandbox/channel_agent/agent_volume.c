@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* The build puts the agent into the engine. */
 __asm__(".section .rodata\n"
@@ -48,8 +49,15 @@ static la_ssize_t append(struct archive *archive, void *data, const void *bytes,
     return enc_buf_append(data, bytes, len) ? (la_ssize_t)len : -1;
 }
 
+/* Written under a name of this filling's own, and then linked: others may fill the volume at the
+ * same time, and the kernel executes no file that somebody still writes. */
 static int add_agent(struct archive *archive, struct archive_entry *entry) {
-    archive_entry_set_pathname(entry, "agent");
+    char own[32];
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return -1;
+    snprintf(own, sizeof own, "agent.%016" PRIx64, random);
+    archive_entry_set_pathname(entry, own);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0500);
     archive_entry_set_uid(entry, 0);
@@ -59,7 +67,10 @@ static int add_agent(struct archive *archive, struct archive_entry *entry) {
         archive_write_data(archive, enc_agent_program, enc_agent_volume_size()) !=
             (la_ssize_t)enc_agent_volume_size())
         return -1;
-    return 0;
+    archive_entry_set_pathname(entry, "agent");
+    archive_entry_set_hardlink(entry, own);
+    archive_entry_set_size(entry, 0);
+    return archive_write_header(archive, entry) == ARCHIVE_OK ? 0 : -1;
 }
 
 int enc_agent_volume_tar(struct enc_buf *tar, struct enclave_error *err) {

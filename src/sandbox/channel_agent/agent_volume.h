@@ -14,7 +14,8 @@
 /* "enclave-agent-0123456789abcdef"; the same for the same agent. */
 void enc_agent_volume_name(char name[48]);
 
-/* The tar of what belongs into the volume: agent, executable by its owner root alone. */
+/* The tar of what belongs into the volume: agent, executable by its owner root alone. It is
+ * unpacked so that nobody meets half of it. */
 int enc_agent_volume_tar(struct enc_buf *tar, struct enclave_error *err);
 
 /* Bytes of the agent, which follow the one header of the tar. */
