@@ -336,13 +336,13 @@ static inline struct peer_reset peer_clean(struct peer *peer) {
 /* The one of a test, and its setup and teardown. */
 static struct peer peer;
 
-static int start(void **state) {
+__attribute__((unused)) static int peer_up(void **state) {
     (void)state;
     peer_start(&peer);
     return 0;
 }
 
-static int stop(void **state) {
+static int peer_down(void **state) {
     (void)state;
     return peer_stop(&peer);
 }

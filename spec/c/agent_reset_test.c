@@ -263,7 +263,7 @@ static void test_namespaces(void **state) {
 
 static int start_apart(void **state) {
     peer_has_namespaces = true;
-    int result = start(state);
+    int result = peer_up(state);
     peer_has_namespaces = false;
     return result;
 }
@@ -327,7 +327,7 @@ static void test_the_service_survives(void **state) {
 }
 
 int main(void) {
-#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, peer_up, peer_down)
     const struct CMUnitTest tests[] = {
         WITH_AGENT(test_clean),
         WITH_AGENT(test_files),
@@ -341,7 +341,7 @@ int main(void) {
         WITH_AGENT(test_what_multiplies),
         WITH_AGENT(test_what_multiplies_beside_another),
         WITH_AGENT(test_system_v),
-        cmocka_unit_test_setup_teardown(test_namespaces, start_apart, stop),
+        cmocka_unit_test_setup_teardown(test_namespaces, start_apart, peer_down),
         WITH_AGENT(test_mount_points_stay),
         WITH_AGENT(test_a_reset_ends_what_runs),
         WITH_AGENT(test_the_service_survives),

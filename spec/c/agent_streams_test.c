@@ -285,7 +285,7 @@ static void test_a_transfer_is_given_up(void **state) {
 }
 
 int main(void) {
-#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, peer_up, peer_down)
     const struct CMUnitTest tests[] = {
         WITH_AGENT(test_all_of_a_large_output),
         WITH_AGENT(test_the_middle_is_left_out),

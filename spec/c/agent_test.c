@@ -349,7 +349,7 @@ static void test_only_as_first_process(void **state) {
 }
 
 int main(void) {
-#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, peer_up, peer_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_static_and_small),
         cmocka_unit_test(test_only_as_first_process),

@@ -1,0 +1,127 @@
+/* The agent: interpreters that are kept running, those of this machine. What a warm run is like to
+ * its program is for spec/conformance; here: that it is warm, that what cannot be is executed,
+ * and what they survive. */
+#include "agent_peer.h"
+
+static int start_warm(void **state) {
+    (void)state;
+    peer_open(&peer, NULL);
+    peer_hello(&peer);
+    struct peer_frame config = peer_config("65534:65534");
+    enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "sh");
+    enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "python3");
+    enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "cobol");
+    enc_wire_put_text(&config.writer, ENC_WIRE_TAG_PRELOAD, "json");
+    enc_wire_put_text(&config.writer, ENC_WIRE_TAG_PRELOAD, "no_such_module");
+    peer_end(&peer, &config);
+    assert_int_equal(peer_next(&peer).type, ENC_WIRE_HELLO);
+    struct enc_wire_frame ready = peer_expect(&peer, ENC_WIRE_READY);
+    struct enc_wire_field field;
+    size_t offset = 0, up = 0;
+    while (enc_wire_field(&ready, &offset, &field))
+        up += field.tag == ENC_WIRE_TAG_WARM;
+    assert_int_equal(up, 2);
+    return 0;
+}
+
+/* A run of code; warm says whether it must have been, and is NULL where it may be. */
+static void runs(uint32_t id, const char *name, const char *code, const char *out, bool warm) {
+    bool python = strcmp(name, "python3") == 0;
+    struct peer_frame run = python ? peer_run(id, name, PEER_WORK "/main.py", "one", NULL)
+                                   : peer_run(id, name, "-c", code, NULL);
+    enc_wire_put_text(&run.writer, ENC_WIRE_TAG_WARM, name);
+    if (!warm)
+        enc_wire_put_text(&run.writer, ENC_WIRE_TAG_ENV, python ? "PYTHONHASHSEED=7" : "LD_X=1");
+    if (python) {
+        enc_wire_put_text(&run.writer, ENC_WIRE_TAG_CODE_PATH, "main.py");
+        enc_wire_put_bytes(&run.writer, ENC_WIRE_TAG_CODE, code, strlen(code));
+    }
+    peer_end(&peer, &run);
+    struct peer_result result = {.done = false};
+    uint64_t was_warm = 99;
+    while (!result.done) {
+        struct enc_wire_frame frame = peer_next(&peer);
+        if (frame.type == ENC_WIRE_EXIT)
+            was_warm = enc_wire_number(&frame, ENC_WIRE_TAG_WAS_WARM, 0);
+        if (frame.id == id)
+            peer_take(&result, &frame);
+    }
+    assert_string_equal(result.out.data ? result.out.data : "", out);
+    if (was_warm != warm)
+        fail_msg("run %u by %s: warm is %d", id, name, (int)was_warm);
+    peer_result_free(&result);
+}
+
+static void test_runs_are_warm(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++) {
+        runs(1 + 4 * i, "sh", "echo $GREETING; exit 3", "hello\n", true);
+        runs(2 + 4 * i,
+             "python3",
+             "import sys, json\nprint(json.dumps(sys.argv[1:]))",
+             "[\"one\"]\n",
+             true);
+        runs(3 + 4 * i, "sh", "echo $LD_X", "1\n", false);
+        runs(4 + 4 * i, "python3", "import sys\nprint(sys.flags.hash_randomization)", "1\n", false);
+    }
+}
+
+/* More than there are spares at a time. */
+static void test_many_at_once(void **state) {
+    enum { RUNS = 24 };
+    struct peer_result results[RUNS] = {{.done = false}};
+    (void)state;
+    for (uint32_t i = 0; i < RUNS; i++) {
+        struct peer_frame run = peer_run(i + 1, "sh", "-c", "sleep 0.1; echo done", NULL);
+        enc_wire_put_text(&run.writer, ENC_WIRE_TAG_WARM, "sh");
+        peer_end(&peer, &run);
+    }
+    for (unsigned done = 0; done < RUNS;) {
+        struct enc_wire_frame frame = peer_next(&peer);
+        if (!frame.id || frame.id > RUNS)
+            continue;
+        peer_take(&results[frame.id - 1], &frame);
+        done += frame.type == ENC_WIRE_EXIT;
+    }
+    for (unsigned i = 0; i < RUNS; i++) {
+        assert_string_equal(results[i].out.data, "done\n");
+        peer_result_free(&results[i]);
+    }
+}
+
+static void test_a_reset_leaves_them_running(void **state) {
+    (void)state;
+    runs(1, "sh", "setsid sleep 1000 >/dev/null 2>&1 & echo x > /tmp/x; echo $?", "0\n", true);
+    struct peer_reset reset = peer_clean(&peer);
+    assert_string_equal(reset.failure, "");
+    runs(2, "sh", "ls /tmp; echo end", "end\n", true);
+    runs(3, "python3", "import os\nprint(os.listdir('/tmp'))", "[]\n", true);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_string_equal(peer_clean(&peer).failure, "");
+        runs(4 + i, "python3", "print(1)", "1\n", true);
+    }
+}
+
+/* What a run may do to its own kind: the next is served all the same. */
+static void test_they_come_up_again(void **state) {
+    (void)state;
+    runs(1, "python3", "import os\nos.write(1, b'x')\nos.kill(os.getpid(), 9)", "x", true);
+    runs(2, "sh", "kill -9 $$", "", true);
+    runs(3, "python3", "import os\nos.kill(os.getppid(), 9) if os.getppid() > 1 else 0", "", true);
+    assert_string_equal(peer_clean(&peer).failure, "");
+    runs(4, "python3", "print(2)", "2\n", true);
+    runs(5, "sh", "echo 3", "3\n", true);
+}
+
+#define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, start_warm, peer_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_AGENT(test_runs_are_warm),
+        WITH_AGENT(test_many_at_once),
+        WITH_AGENT(test_a_reset_leaves_them_running),
+        WITH_AGENT(test_they_come_up_again),
+    };
+    clearenv(); /* what an interpreter reads when it starts keeps runs from being warm */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
