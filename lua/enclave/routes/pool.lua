@@ -41,7 +41,13 @@ local function initialize(request, server)
   if not ids then
     return nil, err.code ~= "cancelled" and errors.new("invalid", err.message, err.op) or err
   end
-  server.manager.pools[options.name or "default"].given_up = nil -- see routes/sandbox.lua
+  local handed, entry = {}, server.manager.pools[options.name or "default"]
+  for _, id in ipairs(ids) do
+    handed[id] = true
+  end
+  if entry then
+    entry.handed = handed -- see routes/sandbox.lua
+  end
   return { message = err and ("Pool initialized in part: " .. err.message)
     or "Pool initialized successfully", pool_size = #ids,
     sandbox_ids = require("enclave.json").array(ids) }

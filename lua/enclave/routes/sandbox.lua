@@ -88,33 +88,27 @@ local function done(message)
   end
 end
 
-local function pool_with(server, id)
+local function pool_of(server, id)
   for _, entry in pairs(server.manager.pools) do
-    for _, one in ipairs(entry:ids()) do
-      if one == id then
-        return entry
-      end
+    if entry.handed and entry.handed[id] then
+      return entry
     end
   end
 end
 
 -- Clients of other systems delete the sandboxes of their pool one by one when they are done with
--- it. The pool ends with the last of them, unless someone uses it.
+-- it: those that /pool/initialize handed to them, whatever the pool replaced them by. The pool
+-- ends with the last of them, unless someone uses it.
 local function delete(request, server)
-  local entry = pool_with(server, request.id)
+  local entry = pool_of(server, request.id)
   if not entry then
     return done("Sandbox deleted")(server.manager:delete_sandbox(request.id))
   end
-  entry.given_up = entry.given_up or {}
-  entry.given_up[request.id] = true
-  for _, id in ipairs(entry:ids()) do
-    if not entry.given_up[id] then
-      return { message = "Sandbox given up; its pool stays until all are" }
-    end
-  end
-  entry.given_up = nil
+  entry.handed[request.id] = nil
   local stats = entry.pool:stats()
-  if stats.busy > 0 or stats.waiting > 0 then
+  if next(entry.handed) then
+    return { message = "Sandbox given up; its pool stays until all are" }
+  elseif stats and (stats.busy > 0 or stats.waiting > 0) then
     return { message = "Sandbox given up; its pool is in use, and stays" }
   end
   return done("Sandbox given up, and its pool closed")(server.manager:close_pool(entry.name))
