@@ -17,6 +17,15 @@ const char *enclave_code_name(enum enclave_code code) {
     return "internal";
 }
 
+enum enclave_code enc_code_named(const char *name) {
+#define X(constant, text, meaning)                                                                 \
+    if (strcmp(name, text) == 0)                                                                   \
+        return ENCLAVE_##constant;
+    ENCLAVE_ERRORS(X)
+#undef X
+    return ENCLAVE_OK;
+}
+
 __attribute__((format(printf, 4, 0))) static int fill(struct enclave_error *err,
                                                       enum enclave_code code,
                                                       const char *op,

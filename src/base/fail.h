@@ -5,6 +5,9 @@
 
 #include <enclave/error.h>
 
+/* The code of this name ("timeout"); ENCLAVE_OK: there is none. */
+enum enclave_code enc_code_named(const char *name);
+
 /* Fills err (may be NULL) and returns -1, so that `return enc_fail(...)` reads
  * well. op may be NULL: then err->op is left empty. */
 __attribute__((format(printf, 4, 5))) int enc_fail(

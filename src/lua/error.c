@@ -60,15 +60,6 @@ int l_misuse(lua_State *L, const char *op, const char *format, ...) {
     return l_fail(L, &err);
 }
 
-static enum enclave_code code_of(const char *name) {
-#define X(constant, text, meaning)                                                                 \
-    if (strcmp(name, text) == 0)                                                                   \
-        return ENCLAVE_##constant;
-    ENCLAVE_ERRORS(X)
-#undef X
-    return ENCLAVE_OK;
-}
-
 /* The string in a field of the table at index, or NULL. Calls no metamethod. */
 static const char *raw_string(lua_State *L, int index, const char *field) {
     lua_pushstring(L, field);
@@ -91,7 +82,7 @@ void l_to_error(lua_State *L, int index, const char *op, struct enclave_error *e
     if (lua_istable(L, index)) {
         const char *code = raw_string(L, index, "code"), *text = raw_string(L, index, "message");
         const char *own_op = raw_string(L, index, "op");
-        enum enclave_code number = code ? code_of(code) : ENCLAVE_OK;
+        enum enclave_code number = code ? enc_code_named(code) : ENCLAVE_OK;
         enc_fail(err,
                  number ? number : ENCLAVE_INTERNAL,
                  own_op ? own_op : op,
@@ -119,7 +110,7 @@ int l_error_new(lua_State *L) {
     const char *code = l_check_string(L, 1, "error", "code");
     l_check_string(L, 2, "error", "message");
     const char *op = lua_isnoneornil(L, 3) ? "" : l_check_string(L, 3, "error", "op");
-    if (!code_of(code))
+    if (!enc_code_named(code))
         return l_misuse(L, "error", "code: \"%.40s\": expected one of the error codes", code);
     lua_pushvalue(L, 2);
     wrap(L, code, op);

@@ -129,12 +129,7 @@ struct l_sandbox *l_sandbox_open(lua_State *L, const char *op, struct enclave_er
 
 /* ---- methods -------------------------------------------------------------------------------- */
 
-/* nil where there was none. */
-static void push_reset(lua_State *L, const struct enc_reset_report *report) {
-    if (!report || !report->ns) {
-        lua_pushnil(L);
-        return;
-    }
+static void push_report(lua_State *L, const struct enc_reset_report *report) {
     lua_createtable(L, 0, 4);
     lua_pushnumber(L, (lua_Number)report->ns / 1e9);
     lua_setfield(L, -2, "seconds");
@@ -155,7 +150,10 @@ static int sandbox_index(lua_State *L) {
     }
     if (strcmp(key, "last_reset") == 0) {
         struct l_sandbox *self = l_self(L, 1, L_SANDBOX, "sandbox");
-        push_reset(L, self->sandbox && still_there(self) ? &self->sandbox->last_reset : NULL);
+        if (self->sandbox && still_there(self) && self->sandbox->last_reset.ns)
+            push_report(L, &self->sandbox->last_reset);
+        else
+            lua_pushnil(L);
         return 1;
     }
     lua_settop(L, 2);
@@ -234,7 +232,6 @@ static int sandbox_status(lua_State *L) {
 /* The sandbox may answer after the caller has gone: a record in between. */
 struct reset {
     struct l_wait wait;
-    struct l_latch *latch;
     struct enc_reset_report report;
 };
 
@@ -244,7 +241,6 @@ static void on_reset(void *data,
     struct l_latch *latch = data;
     struct reset *reset = (struct reset *)latch->wait;
     if (reset) {
-        reset->latch = NULL;
         if (report)
             reset->report = *report;
         if (err)
@@ -259,15 +255,7 @@ static int reset_end(lua_State *L, int status, lua_KContext context) {
     int failed = l_wait_failed(L, &reset->wait, "sandbox.reset");
     if (failed)
         return failed;
-    lua_createtable(L, 0, 4);
-    lua_pushnumber(L, (lua_Number)reset->report.ns / 1e9);
-    lua_setfield(L, -2, "seconds");
-    lua_pushinteger(L, reset->report.processes);
-    lua_setfield(L, -2, "processes");
-    lua_pushinteger(L, reset->report.files);
-    lua_setfield(L, -2, "files");
-    lua_pushinteger(L, reset->report.ipc);
-    lua_setfield(L, -2, "ipc");
+    push_report(L, &reset->report);
     return 1;
 }
 

@@ -19,8 +19,8 @@ static void try_later(struct enc_docker_host *host) {
 void enc_left_add(struct enc_docker_host *host, const char *id) {
     if (!host->left)
         host->left = json_array();
-    if (json_array_size(host->left) >= LEFT_MAX)
-        json_array_remove(host->left, 0);
+    if (json_array_size(host->left) >= LEFT_MAX) /* the first may be under way */
+        json_array_remove(host->left, host->leaving ? 1 : 0);
     json_array_append_new(host->left, json_string(id));
     try_later(host);
 }

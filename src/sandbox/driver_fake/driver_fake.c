@@ -56,15 +56,6 @@ unsigned enc_fake_clear(struct enc_fake_sandbox *fake) {
 
 /* ---- options ----------------------------------------------------------------------- */
 
-static enum enclave_code code_named(const char *name) {
-#define X(constant, text, meaning)                                                                 \
-    if (strcmp(name, text) == 0)                                                                   \
-        return ENCLAVE_##constant;
-    ENCLAVE_ERRORS(X)
-#undef X
-    return ENCLAVE_OK;
-}
-
 static int read_option(struct enc_fake_options *options, const char *name, json_t *value) {
     const struct {
         const char *name;
@@ -102,7 +93,7 @@ static int read_option(struct enc_fake_options *options, const char *name, json_
         return 0;
     }
     if (text && strcmp(name, "fail_code") == 0) {
-        options->fail_code = code_named(text);
+        options->fail_code = enc_code_named(text);
         return options->fail_code == ENCLAVE_OK ? -1 : 0;
     }
     return -1;
