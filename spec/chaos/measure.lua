@@ -27,6 +27,12 @@ function measure.memory()
   return tonumber(text:match("Rss:%s+(%d+)")) / 1024, tonumber(text:match("Pss:%s+(%d+)")) / 1024
 end
 
+---Seconds for which this thread was ready and had no processor.
+function measure.waited()
+  local text = measure.read("/proc/self/schedstat")
+  return text and tonumber(text:match("%d+ (%d+)")) / 1e9 or 0
+end
+
 ---What `docker ps` lists. An engine that was killed while it removed a container may go on listing
 ---it, dead and without a name; there is nothing to inspect or to remove.
 function measure.containers(folder)
