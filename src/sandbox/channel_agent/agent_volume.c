@@ -54,7 +54,7 @@ static la_ssize_t append(struct archive *archive, void *data, const void *bytes,
 static int add_agent(struct archive *archive, struct archive_entry *entry) {
     char own[32];
     uint64_t random;
-    if (getrandom(&random, sizeof random, 0) != sizeof random)
+    if (getentropy(&random, sizeof random) != 0)
         return -1;
     snprintf(own, sizeof own, "agent.%016" PRIx64, random);
     archive_entry_set_pathname(entry, own);
