@@ -62,6 +62,7 @@ function checks.docker(self)
       version.Arch)
   end
   local remedy = "start it (systemctl start docker), or say where it is by DOCKER_HOST"
+    .. " (a docker context tells it: docker context inspect)"
   if problem:find("Permission denied", 1, true) then
     remedy = "run this as root, or join the group: usermod -aG docker NAME, then log in again"
   elseif problem:find("expected unix", 1, true) or problem:find("resolve host", 1, true) then
