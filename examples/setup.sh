@@ -160,8 +160,8 @@ pull_image() {
   wait "$pull_pid" && ! grep -q '"errorDetail"' "$pull_log" && has_image "$1:$2"
 }
 
-# make_image_root TAR [PACKAGE,...]: a Debian root with Python, laid out as in the official image,
-# and more packages.
+# make_image_root TAR [PACKAGE,... [SUITE]]: a Debian root with Python, laid out as in the official
+# image, and more packages; of Debian 12 unless another suite is named.
 make_image_root() {
   [ -s "$1" ] && return 0
   install_packages $IMAGE_PACKAGES
@@ -177,7 +177,7 @@ make_image_root() {
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin' \
     --customize-hook='ln -s /usr/bin/python3 "$1/usr/local/bin/python3"' \
     --customize-hook='ln -s /usr/bin/python3 "$1/usr/local/bin/python"' \
-    bookworm "${1%.tar}.new.tar"
+    "${3:-bookworm}" "${1%.tar}.new.tar"
   mv -f "${1%.tar}.new.tar" "$1"
 }
 

@@ -62,6 +62,16 @@ describe("the languages of an image", function()
           shows(result, "got a line")
         end)
 
+        it("is judged by cases", function()
+          local result = call(name, program.input, { args = program.input_args,
+            cases = { { stdin = "one\n" }, { stdin = "two\n" } } })
+          assert.equal("accepted", result.metadata.verdict, result.error)
+          for i, word in ipairs({ "one", "two" }) do
+            local case = result.metadata.cases[i]
+            shows({ output = case.stdout, error = case.stderr }, "got " .. word)
+          end
+        end)
+
         it("complains about a broken program", function()
           local result = call(name, program.broken)
           assert.equal("error", result.status)

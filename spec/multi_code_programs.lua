@@ -1,4 +1,4 @@
--- Programs in every language that Debian packages, for multi_code_languages_spec.lua. For each:
+-- Programs in every language that a release of Debian has, for multi_code_languages_spec.lua:
 --   hello   prints (or reports) what `says` has, default "hi"
 --   input   prints "got " and the first line of its standard input
 --   broken  does not compile, or, where nothing is compiled, does not parse; the message has
@@ -36,6 +36,19 @@ local scanner = "java.util.Scanner in = new java.util.Scanner(System.in);"
   .. ' System.out.println("got " + in.nextLine());'
 
 return {
+  julia = {
+    hello = "println(\"hi\")", input = "println(\"got \", readline())",
+    broken = "println(\"hi\"", complaint = "main.jl:1", crash = "exit(3)",
+    endless = "while true end",
+    many = { "include(\"sub/lib.jl\")", { ["sub/lib.jl"] = "println(\"from lib\")" } },
+  },
+  swift = {
+    build = true,
+    hello = "print(\"hi\")", input = "print(\"got\", readLine() ?? \"\")",
+    broken = "print(x)", complaint = "main.swift:1", crash = "import Glibc\nexit(3)",
+    endless = "while true {}",
+    many = { "say()", { ["lib.swift"] = "func say() { print(\"from lib\") }" } },
+  },
   python = {
     hello = "print('hi')", input = "print('got', input())", broken = "print('hi'",
     complaint = "SyntaxError", crash = "raise SystemExit(3)", endless = "while True: pass",
