@@ -1,5 +1,6 @@
 -- Julia, Lean and Swift, which Debian 12 does not package: their data files meet stand-ins of those
--- names, which check how they are called and run the program's text by the shell.
+-- names, which check how they are called and run the program's text by the shell. Lean, which no
+-- release has, is run by nothing else.
 local enclave = require "enclave"
 local support = require "spec.support"
 
