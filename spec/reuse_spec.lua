@@ -151,6 +151,21 @@ describe("reuse", function()
     end
   end
 
+  it("keep, as sandboxes of one's own are: what is left running goes on", function()
+    local id = assert(manager:create_sandbox("docker", { image = support.image }))
+    local function call(command, timeout)
+      return assert(manager:execute_tool(id, "shell_executor",
+        { command = command, timeout = timeout }))
+    end
+    assert.equal("keep", manager:get_sandbox_info(id).config.reuse)
+    local first = call("sleep 200 >/dev/null 2>&1 & echo $!").output
+    assert.equal("timeout", call("sh -c \"trap '' TERM; sleep 100\" & echo $! >late; wait",
+      0.5).status)
+    local alive = call("test -d /proc/" .. tonumber(first) .. " && echo yes; test -d"
+      .. " /proc/$(cat late) && echo too long")
+    assert.equal("yes\n", alive.output)
+  end)
+
   it("does not give a folder of the host to the sandbox's user", function()
     os.execute(("chmod 0755 '%s'"):format(folder.path))
     local function owner()

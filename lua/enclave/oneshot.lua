@@ -49,7 +49,7 @@ return function(options)
     return nil, err
   end
   local function create(progress)
-    return core.sandbox(name, driver_options, tools:core_config(config), progress)
+    return core.sandbox(name, driver_options, tools:core_config(config, "keep"), progress)
   end
   sandbox, err = create(mine.progress)
   if not sandbox then

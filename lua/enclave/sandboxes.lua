@@ -41,7 +41,7 @@ function Sandboxes:create_sandbox(sandbox_type, config, options)
     return nil, err
   end
   local function create(progress)
-    return core.sandbox(driver_name, driver_options, tools:core_config(config), progress)
+    return core.sandbox(driver_name, driver_options, tools:core_config(config, "keep"), progress)
   end
   local sandbox
   sandbox, err = create(options and options.progress)

@@ -165,8 +165,9 @@ end
 
 ---The config for the C core: without what is policy, with what the tools want warm.
 ---@param config table|nil
+---@param reuse? string when the config does not say; a sandbox of one's own keeps what runs in it
 ---@return table
-function Toolset:core_config(config)
+function Toolset:core_config(config, reuse)
   local copy = {}
   for name, value in pairs(config or {}) do
     if name ~= "tools_config" then
@@ -176,6 +177,7 @@ function Toolset:core_config(config)
   if self.sandbox_type == "docker_notebook" and copy.max_timeout == nil then
     copy.max_timeout = kernel_lifetime
   end
+  copy.reuse = copy.reuse or reuse
   if copy.warm == nil then
     copy.warm = self:warm()
   end

@@ -53,7 +53,7 @@ static void maybe_finish(struct run *run) {
     if (!run->ended || !run->out.ended || !run->err.ended)
         return;
     struct agent *agent = run->agent;
-    bool keep = run->keep_children;
+    bool keep = run->keep_children && !run->timed_out && !run->stopped;
     if (keep)
         agent->left_running = true;
     else
