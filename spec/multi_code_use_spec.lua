@@ -135,9 +135,11 @@ describe("multi_code_executor", function()
     local result = call{ language = "stamp", code = "a", files = { ["sub/x"] = "" } }
     assert.equal("success", result.status, result.error)
     result = call{ language = "python", code = "print(input(), end='')",
-      cases = { { stdin = "1", expected = "1" }, { stdin = "2", expected = "x" } } }
+      cases = { { stdin = "1", expected = "1" }, { stdin = "2", expected = "x" },
+        { stdin = "3", expected = "3", files = { ["sub/y"] = "" } } } }
     assert.equal("accepted", result.metadata.cases[1].verdict)
     assert.equal("wrong_answer", result.metadata.cases[2].verdict)
+    assert.equal("accepted", result.metadata.cases[3].verdict)
   end)
 
   it("runs several calls at a time in one sandbox, each in a folder of its own", function()

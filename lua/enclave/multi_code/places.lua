@@ -124,9 +124,16 @@ local function files_of(job, case)
 end
 
 local function run_renew(self, new, archive, copied)
-  local run, err = self.job.sandbox:run{ interpreter = "sh", code = renew, user = self.user,
-    cwd = "/", stdin = archive, args = { self.user or "", self.job.root, self.folder or "", new,
-      archive and "1" or "", table.unpack(copied) } }
+  local run, err
+  if archive then -- apart: over the exec channel a shell of the same user may bring the input
+    run, err = run_renew(self, "", nil, {})
+    if not run then
+      return nil, err
+    end
+  end
+  run, err = self.job.sandbox:run{ interpreter = "sh", code = renew, user = self.user,
+    cwd = "/", stdin = archive, args = { not archive and self.user or "", self.job.root,
+      self.folder or "", new, archive and "1" or "", table.unpack(copied) } }
   if run then
     self.folder = nil
   end
