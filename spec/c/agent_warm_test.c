@@ -102,6 +102,20 @@ static void test_a_reset_leaves_them_running(void **state) {
     }
 }
 
+/* They are of the user of runs: after one as the agent's own user there are new ones. */
+static void test_a_root_run_has_them_started_again(void **state) {
+    (void)state;
+    struct peer_frame run = peer_run(1, "id", "-u", NULL);
+    enc_wire_put_text(&run.writer, ENC_WIRE_TAG_USER, "0:0");
+    peer_end(&peer, &run);
+    struct peer_result result = peer_wait(&peer, 1);
+    assert_string_equal(result.out.data, "0\n");
+    peer_result_free(&result);
+    assert_string_equal(peer_clean(&peer).failure, "");
+    runs(2, "python3", "print(4)", "4\n", true);
+    runs(3, "sh", "echo 5", "5\n", true);
+}
+
 /* What a run may do to its own kind: the next is served all the same. */
 static void test_they_come_up_again(void **state) {
     (void)state;
@@ -120,6 +134,7 @@ int main(void) {
         WITH_AGENT(test_runs_are_warm),
         WITH_AGENT(test_many_at_once),
         WITH_AGENT(test_a_reset_leaves_them_running),
+        WITH_AGENT(test_a_root_run_has_them_started_again),
         WITH_AGENT(test_they_come_up_again),
     };
     clearenv(); /* what an interpreter reads when it starts keeps runs from being warm */

@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "files.h"
 #include "kind.h"
+#include "warm_files.h"
 
 /* Common, and cheap in memory. Servers import them once; a run has them in no time. */
 static const char default_preload[] =

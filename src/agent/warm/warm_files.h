@@ -1,4 +1,4 @@
-/* files.h - the files that warm processes load, carried inside the agent: they need
+/* warm_files.h - the files that warm processes load, carried inside the agent: they need
  * no place in the image. Built with the assembler's search path (-Wa,-I) holding
  * src/agent and the folder of warm_entry.so, which is all of src/agent/entry linked as a
  * shared library without a C library. */
