@@ -48,8 +48,9 @@ local serve = {
     { "--max-cpu", "COUNT", "Most CPUs of a sandbox.", convert = front.number },
     { "--max-timeout", "SECONDS", "Most seconds of a run.", convert = front.number },
     { "--max-sandboxes", "COUNT", "Sandboxes at a time (default 64).", convert = front.count },
-    { "--drain", "SECONDS", "What requests have to end after a signal.", default = "30",
+    { "--drain", "SECONDS", "What requests have to end after a signal (default 30).",
       convert = front.number },
+    { "--docker-host", "URL", "Docker Engine (default $DOCKER_HOST)." },
     { "--log-level", "LEVEL", "How much to tell (default info).",
       choices = { "debug", "info", "warn", "error", "off" } },
   },
@@ -89,10 +90,11 @@ local function take(args, names, into)
   end
 end
 
----Options of the server, and of its manager.
+---Options of the server, of its manager, and the seconds to drain.
 ---@param args table
 ---@return table
 ---@return table
+---@return number
 local function read_options(args)
   local options = from_file(args.config)
   local policy, manager = options.policy or {}, options.manager or {}
@@ -100,7 +102,7 @@ local function read_options(args)
   errors.check("serve", "manager", manager, "table")
   take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_bodies",
     "max_json", "max_header", "max_connections", "max_requests", "idle_timeout",
-    "request_timeout" }, options)
+    "request_timeout", "drain" }, options)
   take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
     "max_timeout", "max_sandboxes" }, policy)
   options.api_key = args.api_key
@@ -123,20 +125,23 @@ local function read_options(args)
       manager[name] = args[name]
     end
   end
-  options.policy, options.manager = policy, nil
-  manager.log_level = args.log_level or manager.log_level or "info"
-  return options, manager
+  take(args, { "docker_host", "log_level" }, manager)
+  manager.log_level = manager.log_level or "info"
+  local drain = options.drain or 30
+  errors.check("serve", "drain", drain, "number")
+  options.policy, options.manager, options.drain = policy, nil, nil
+  return options, manager, drain
 end
 
 function serve.run(args)
-  local options, manager_options = read_options(args)
+  local options, manager_options, drain = read_options(args)
   local manager <close> = assert(enclave.manager(manager_options))
   local http <close> = assert(server.new(manager, options))
   io.stderr:write("listening on ", http:url(), "\n")
   local signal = core.wait_signal()
   if signal then
     io.stderr:write("SIG", signal, ": finishing what runs\n")
-    http:drain(args.drain)
+    http:drain(drain)
   end
 end
 
