@@ -301,6 +301,16 @@ static void test_nothing_counts_before_ready(void **state) {
     expect_protocol();
 }
 
+/* As that of a container that is paused while its sandbox is made. */
+static void test_a_silent_agent_is_asked_before_it_is_ready(void **state) {
+    (void)state;
+    say_hello();
+    UNTIL(here.loop, here.broken);
+    expect(ENC_WIRE_PING);
+    assert_int_equal(here.why.code, ENCLAVE_LOST);
+    assert_false(here.ready);
+}
+
 int main(void) {
 #define READY(test) cmocka_unit_test_setup_teardown(test, start_ready, stop)
     const struct CMUnitTest tests[] = {
@@ -317,6 +327,8 @@ int main(void) {
         READY(test_hostile),
         READY(test_a_run_ends_when_the_agent_misbehaves),
         cmocka_unit_test_setup_teardown(test_nothing_counts_before_ready, start, stop),
+        cmocka_unit_test_setup_teardown(
+            test_a_silent_agent_is_asked_before_it_is_ready, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,7 +198,8 @@ function calls.pulled(host, image, tally)
   if not task:join(patience) and task:status() == "running" then
     task:cancel()
   end
-  finish(tally, "pulled", { output = mine }, task, deadline)
+  -- An engine that was killed in a pull may say that something of its own is not found.
+  finish(tally, "pulled", { output = mine, code = "not_found" }, task, deadline)
 end
 
 return calls

@@ -103,7 +103,10 @@ def pulls_cut():
     open(folder + "/cut", "w").close()
     end = time.monotonic() + 5
     while read("cuts") == cuts and time.monotonic() < end:
+        used = docker("ps", "-aq", "--filter", "ancestor=" + read("image"))
+        docker("rm", "-f", *used)
         docker("rmi", "-f", read("image"))
+        docker("image", "prune", "-f")
         time.sleep(0.1)
     os.remove(folder + "/cut")
 

@@ -288,7 +288,7 @@ static void on_ping(struct enc_timer *timer) {
         return;
     }
     uint64_t silent = enc_now() - agent->heard_ns;
-    if (agent->configured && silent >= PING_EVERY) {
+    if (agent->peer.greeted && silent >= PING_EVERY) {
         agent->pinged = true;
         enc_agent_send(agent, ENC_WIRE_PING, 1, NULL, 0);
         next = PONG_LIMIT;

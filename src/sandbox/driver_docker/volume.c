@@ -78,8 +78,8 @@ static void on_removed(void *data, json_t *reply, const struct enclave_error *er
     struct enc_agent_fill *fill = data;
     (void)reply;
     fill->call = NULL;
-    if (!err || err->code == ENCLAVE_DOCKER)
-        fill->container[0] = '\0';
+    if (!err || err->http_status == 404)
+        fill->container[0] = '\0'; /* else it is asked again */
     end(fill, NULL);
 }
 
@@ -144,8 +144,9 @@ static void on_container(void *data, json_t *reply, const struct enclave_error *
     if (!err && !id)
         enc_fail(&fill->trouble, ENCLAVE_PROTOCOL, NULL, "the Docker Engine's reply has no id");
     if (err || !id) {
-        if (err && err->code == ENCLAVE_DOCKER && err->http_status != 409)
-            fill->container[0] = '\0'; /* it said no; 409: it said yes before, to nobody */
+        /* It said no. 409: it said yes before, to nobody; 5xx: who knows. */
+        if (err && err->http_status >= 400 && err->http_status < 500 && err->http_status != 409)
+            fill->container[0] = '\0';
         end(fill, err ? err : &fill->trouble);
         return;
     }
