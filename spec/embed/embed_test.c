@@ -128,18 +128,22 @@ static void *cancel_when_told(void *data) {
     return NULL;
 }
 
-static void cancels_what_waits_and_what_runs(void **state) {
-    (void)state;
-    struct tally tally = {.engine = engine_with_pool(NULL, NULL, "1")};
+static void start_sleepers(struct tally *tally, int calls) {
     struct enclave_error err;
-    for (int i = 0; i < 8; i++)
-        assert_true(enclave_execute_start(tally.engine,
+    for (int i = 0; i < calls; i++)
+        assert_true(enclave_execute_start(tally->engine,
                                           "shell_executor",
                                           "{\"command\": [\"sleep\", \"1000\"], \"timeout\": 200}",
                                           NULL,
                                           count,
-                                          &tally,
+                                          tally,
                                           &err));
+}
+
+static void cancels_what_waits_and_what_runs(void **state) {
+    (void)state;
+    struct tally tally = {.engine = engine_with_pool(NULL, NULL, "1")};
+    start_sleepers(&tally, 8);
     pthread_t thread;
     pthread_create(&thread, NULL, cancel_when_told, &tally);
     pthread_join(thread, NULL);
@@ -154,15 +158,7 @@ static void cancels_what_waits_and_what_runs(void **state) {
 static void closes_under_calls(void **state) {
     (void)state;
     struct tally tally = {.engine = engine_with_pool(NULL, NULL, "1")};
-    struct enclave_error err;
-    for (int i = 0; i < 50; i++)
-        assert_true(enclave_execute_start(tally.engine,
-                                          "shell_executor",
-                                          "{\"command\": [\"sleep\", \"1000\"], \"timeout\": 200}",
-                                          NULL,
-                                          count,
-                                          &tally,
-                                          &err));
+    start_sleepers(&tally, 50);
     enclave_close(tally.engine);
     assert_int_equal(tally.other, 0);
     assert_int_equal(tally.cancelled, 50);
