@@ -130,7 +130,7 @@ static void say_hello(void) {
     feed(bytes, writer.len);
 }
 
-static int start(void **state) {
+static int set_up(void **state) {
     struct enclave_error err = {0};
     (void)state;
     memset(&here, 0, sizeof here);
@@ -153,14 +153,14 @@ static int start(void **state) {
 }
 
 static int start_ready(void **state) {
-    start(state);
+    set_up(state);
     say_hello();
     say(ENC_WIRE_READY, 0, 0);
     assert_true(here.ready);
     return 0;
 }
 
-static int stop(void **state) {
+static int set_down(void **state) {
     (void)state;
     enc_sandbox_destroy(here.sandbox, NULL);
     UNTIL(here.loop, here.gone);

@@ -260,21 +260,21 @@ static void test_hostile(void **state) {
         say(strays[i].type, strays[i].id, 0);
         expect_protocol();
         say(strays[i].type, strays[i].id, 0); /* and nothing more happens */
-        stop(state);
+        set_down(state);
         start_ready(state);
     }
     feed("garbage and more of it", 22);
     expect_protocol();
-    stop(state);
+    set_down(state);
     start_ready(state);
     feed(huge, sizeof huge);
     expect_protocol();
-    stop(state);
+    set_down(state);
     start_ready(state);
     for (int i = 0; i < 1000 && !here.broken; i++)
         say(ENC_WIRE_LOG, 0, 0);
     expect_protocol();
-    stop(state);
+    set_down(state);
     start_ready(state);
     get(3);
     say_data(ENC_WIRE_FILE, here.sandbox->last_run_id, "more than three");
@@ -312,7 +312,7 @@ static void test_a_silent_agent_is_asked_before_it_is_ready(void **state) {
 }
 
 int main(void) {
-#define READY(test) cmocka_unit_test_setup_teardown(test, start_ready, stop)
+#define READY(test) cmocka_unit_test_setup_teardown(test, start_ready, set_down)
     const struct CMUnitTest tests[] = {
         READY(test_a_run),
         READY(test_timeout_and_signal),
@@ -326,9 +326,9 @@ int main(void) {
         READY(test_reset),
         READY(test_hostile),
         READY(test_a_run_ends_when_the_agent_misbehaves),
-        cmocka_unit_test_setup_teardown(test_nothing_counts_before_ready, start, stop),
+        cmocka_unit_test_setup_teardown(test_nothing_counts_before_ready, set_up, set_down),
         cmocka_unit_test_setup_teardown(
-            test_a_silent_agent_is_asked_before_it_is_ready, start, stop),
+            test_a_silent_agent_is_asked_before_it_is_ready, set_up, set_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
