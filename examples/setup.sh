@@ -143,6 +143,9 @@ stop_engine() {
   as_root umount "$1/data" 2>/dev/null || :
 }
 
+# end_shims DIR: of engines below it that were killed, whose containers ended while they were dead.
+end_shims() { as_root pkill -KILL -f -- "-address $1/" || :; }
+
 has_image() { docker_api GET "/images/$1/json" >/dev/null 2>&1; }
 
 # pull_image NAME TAG: false when the engine cannot get it.

@@ -72,6 +72,7 @@ finish() {
   end $lanes
   stop_engine "$work/plain"
   stop_engine "$work/sanitized"
+  end_shims "$work"
   rm -rf "$work"
   # What root built for an ordinary user stays that user's.
   [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$top"/build* "$ENCLAVE_CACHE"

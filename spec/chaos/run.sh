@@ -22,6 +22,7 @@ finish() {
   # shellcheck disable=SC2086 # words
   kill -KILL $proxy $main $registry 2>/dev/null || :
   stop_engine "$folder/engine"
+  end_shims "$folder"
   umount "$folder/engine" 2>/dev/null || umount -l "$folder/engine" || :
   rm -rf "$folder"
 }
