@@ -24,13 +24,13 @@ static int start_warm(void **state) {
     return 0;
 }
 
-/* A run of code; warm says whether it must have been, and is NULL where it may be. */
-static void runs(uint32_t id, const char *name, const char *code, const char *out, bool warm) {
+/* A run of code, which could be warm or not. Whether it was. */
+static bool was_warm(uint32_t id, const char *name, const char *code, const char *out, bool could) {
     bool python = strcmp(name, "python3") == 0;
     struct peer_frame run = python ? peer_run(id, name, PEER_WORK "/main.py", "one", NULL)
                                    : peer_run(id, name, "-c", code, NULL);
     enc_wire_put_text(&run.writer, ENC_WIRE_TAG_WARM, name);
-    if (!warm)
+    if (!could)
         enc_wire_put_text(&run.writer, ENC_WIRE_TAG_ENV, python ? "PYTHONHASHSEED=7" : "LD_X=1");
     if (python) {
         enc_wire_put_text(&run.writer, ENC_WIRE_TAG_CODE_PATH, "main.py");
@@ -38,18 +38,28 @@ static void runs(uint32_t id, const char *name, const char *code, const char *ou
     }
     peer_end(&peer, &run);
     struct peer_result result = {.done = false};
-    uint64_t was_warm = 99;
+    uint64_t warm = 99;
     while (!result.done) {
         struct enc_wire_frame frame = peer_next(&peer);
         if (frame.type == ENC_WIRE_EXIT)
-            was_warm = enc_wire_number(&frame, ENC_WIRE_TAG_WAS_WARM, 0);
+            warm = enc_wire_number(&frame, ENC_WIRE_TAG_WAS_WARM, 0);
         if (frame.id == id)
             peer_take(&result, &frame);
     }
     assert_string_equal(result.out.data ? result.out.data : "", out);
-    if (was_warm != warm)
-        fail_msg("run %u by %s: warm is %d", id, name, (int)was_warm);
     peer_result_free(&result);
+    assert_in_range(warm, 0, 1);
+    return warm;
+}
+
+/* It is warm, or it is not. Where the machine is too busy for a waiting process to answer in its
+ * time, the program is executed instead: then once more. */
+static void runs(uint32_t id, const char *name, const char *code, const char *out, bool warm) {
+    bool was = was_warm(id, name, code, out, warm);
+    for (uint32_t again = 1; warm && !was && again < 50; again++)
+        was = was_warm(id + 1000 * again, name, code, out, warm);
+    if (was != warm)
+        fail_msg("run %u by %s: warm is %d", id, name, was);
 }
 
 static void test_runs_are_warm(void **state) {
