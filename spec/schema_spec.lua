@@ -129,13 +129,4 @@ describe("schema", function()
     assert.matches("parameters.minimum: expected a number", problem({ minimum = "1" }), 1, true)
     assert.matches("parameters.enum: expected a list", problem({ enum = {} }), 1, true)
   end)
-
-  it("is fast: a typical call takes far less than a millisecond", function()
-    local check = validator(code)
-    local value, started = { code = "print(1)", timeout = 5 }, os.clock()
-    for _ = 1, 20000 do
-      check(value)
-    end
-    assert.is_true((os.clock() - started) / 20000 < 0.0005)
-  end)
 end)
