@@ -68,7 +68,8 @@ function server.new(manager, options)
   local host = options.host or "127.0.0.1"
   local is_local = host == "localhost" or host == "::1" or host:find("^127%.") ~= nil
   if options.api_key == "" then
-    return nil, errors.new("invalid", "api_key: is empty", "server")
+    return nil, errors.new("invalid", "api_key: expected a key, got an empty one (of --api-key,"
+      .. " its file, the config file or $ENCLAVE_API_KEY)", "server")
   elseif options.max_json and not policy.bytes(options.max_json) then
     return nil, errors.new("invalid", "max_json: expected a size such as \"8m\"", "server")
   elseif options.policy and options.policy.max_memory
