@@ -128,14 +128,17 @@ start_engine() {
   done
 }
 
+# runs PID [WORD]: whether the process lives, with that in its command line: the pid may be a
+# stranger's by now. One that has ended and that nobody waits for is listed without a command line.
+runs() { { tr '\0' ' ' <"/proc/$1/cmdline" | grep -qF -- "${2:- }"; } 2>/dev/null; }
+
 # stop_engine DIR: ends the engine that start_engine started there, and waits for its end.
 stop_engine() {
   engine_pid=$(cat "$1/dockerd.pid" 2>/dev/null) || return 0
-  # A pid file that outlived its process may name a stranger by now.
-  tr '\0' ' ' <"/proc/$engine_pid/cmdline" 2>/dev/null | grep -qF -- "$1/docker.sock" || return 0
+  runs "$engine_pid" "$1/docker.sock" || return 0
   as_root kill "$engine_pid"
   stop_waited=0
-  while [ -d "/proc/$engine_pid" ] && [ "$stop_waited" -lt 60 ]; do
+  while runs "$engine_pid" "$1/docker.sock" && [ "$stop_waited" -lt 60 ]; do
     stop_waited=$((stop_waited + 1))
     sleep 0.5
   done

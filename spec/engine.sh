@@ -16,7 +16,7 @@ kill_engine() {
   for file in dockerd.pid exec/containerd/containerd.pid; do
     dead=$(cat "$dir/$file")
     kill -KILL "$dead" 2>/dev/null || true
-    while [ -d "/proc/$dead" ]; do sleep 0.1; done
+    while runs "$dead"; do sleep 0.1; done
     rm -f "$dir/$file"
   done
 }
