@@ -247,7 +247,7 @@ languages_image quick
 both plain_lane sanitized_lane
 
 chaos() {
-  sh spec/chaos/run.sh 12 >"$work/chaos"
+  sh spec/chaos/run.sh 60 >"$work/chaos"
 }
 check "callers under faults" chaos
 cat "$work/chaos"
