@@ -107,22 +107,32 @@ docker_api() {
 engine_answers() { docker_api GET /_ping --max-time 5 >/dev/null 2>&1; }
 
 # start_engine DIR [dockerd option ...]: a private engine that lives in DIR: data, socket, log, pid.
+# Engines that set up their networks at the same time get in each other's way: it is tried again.
 start_engine() {
   engine_dir=$1
   shift
   mkdir -p "$engine_dir"
+  DOCKER_HOST=unix://$engine_dir/docker.sock
+  export DOCKER_HOST
+  for engine_pause in 1 2 3 4 0; do
+    if try_engine "$@"; then return; fi
+    sleep "$engine_pause"
+  done
+  tail -n 20 "$engine_dir/dockerd.log" >&2
+  die "the private Docker Engine did not start (its log: $engine_dir/dockerd.log)"
+}
+
+# try_engine [dockerd option ...]: in engine_dir. False: it has ended again, or does not answer.
+try_engine() {
   # In a session of its own, so that ^C at the terminal reaches the script and not the engine.
   as_root sh -c 'd=$1; shift; cd / && exec setsid -f "$@" >"$d/dockerd.log" 2>&1' sh "$engine_dir" \
     dockerd --host "unix://$engine_dir/docker.sock" --data-root "$engine_dir/data" \
     --exec-root "$engine_dir/exec" --pidfile "$engine_dir/dockerd.pid" --log-level warn "$@"
-  DOCKER_HOST=unix://$engine_dir/docker.sock
-  export DOCKER_HOST
   engine_waited=0
   until engine_answers; do
     engine_waited=$((engine_waited + 1))
     if [ "$engine_waited" -ge 120 ] || grep -q '^failed to start daemon' "$engine_dir/dockerd.log"; then
-      tail -n 20 "$engine_dir/dockerd.log" >&2
-      die "the private Docker Engine did not start (its log: $engine_dir/dockerd.log)"
+      return 1
     fi
     sleep 0.5
   done
