@@ -20,7 +20,7 @@ coverage() {
   # lines takes the place of what stops those.
   lua_specs build-coverage /usr/bin/lua5.4 "$work/none" spec/bench_spec.lua \
     spec/conformance_spec.lua spec/install_spec.lua spec/plugin_context_spec.lua \
-    spec/plugin_budget_spec.lua
+    spec/plugin_budget_spec.lua spec/plugin_load_spec.lua
   unset LUA_INIT
   agent_coverage >"$work/agent.log" 2>&1
   gcovr --root "$top" --filter "$top/src/" --exclude "$top/src/agent/warm/entry/" \
