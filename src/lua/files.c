@@ -259,6 +259,12 @@ static int put_files(lua_State *L) {
     return unpack(L, self, sandbox, self->bytes.data, self->bytes.len, NULL);
 }
 
+static int push_archive(lua_State *L, struct transfer *self) {
+    lua_pushlstring(L, self->bytes.data, self->bytes.len);
+    drop(&self->wait);
+    return 1;
+}
+
 /* core.archive_folder(host_folder): a tar, as put_archive takes it. */
 static int archive_folder(lua_State *L) {
     static const char op[] = "archive_folder";
@@ -267,9 +273,7 @@ static int archive_folder(lua_State *L) {
     struct transfer *self = transfer_new(L, op);
     if (enc_archive_folder(folder, &self->bytes, &err))
         return l_fail(L, &err);
-    lua_pushlstring(L, self->bytes.data, self->bytes.len);
-    drop(&self->wait);
-    return 1;
+    return push_archive(L, self);
 }
 
 /* core.archive_files(files): the same of files in memory, { name = bytes }. */
@@ -282,9 +286,7 @@ static int archive_files(lua_State *L) {
     struct transfer *self = transfer_new(L, op);
     if (enc_archive_files(files, count, &self->bytes, &err))
         return l_fail(L, &err);
-    lua_pushlstring(L, self->bytes.data, self->bytes.len);
-    drop(&self->wait);
-    return 1;
+    return push_archive(L, self);
 }
 
 const luaL_Reg l_file_functions[] = {

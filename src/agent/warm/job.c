@@ -1,8 +1,10 @@
 #include "job.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "kind.h"
 
@@ -71,4 +73,26 @@ size_t warm_job_write(const struct spawn *spec, const char *path, char *buffer, 
     job.size = (uint32_t)(tail.at - buffer);
     memcpy(buffer, &job, sizeof job);
     return job.size;
+}
+
+bool warm_send(int socket, const void *bytes, size_t len, const int *fds, unsigned count) {
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(3 * sizeof(int))];
+    } control;
+    struct iovec part = {(void *)(uintptr_t)bytes, len};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
+    ssize_t sent;
+    memset(&control, 0, sizeof control);
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(count * sizeof *fds);
+    memcpy(CMSG_DATA(&control.head), fds, count * sizeof *fds);
+    do
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)len;
 }

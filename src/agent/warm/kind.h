@@ -82,6 +82,9 @@ int warm_sockets(int ends[2]);
 /* job.c: writes spec as a job; its size, 0 when it does not fit. */
 size_t warm_job_write(const struct spawn *spec, const char *path, char *buffer, size_t size);
 
+/* The same: one message with descriptors, at most 3. False: it cannot be taken now. */
+bool warm_send(int socket, const void *bytes, size_t len, const int *fds, unsigned count);
+
 /* spare.c: the waiting process. */
 void warm_spare_init(struct warm_kind *kind);
 bool warm_spare_prepare(struct warm_kind *kind); /* has one or asks for one */

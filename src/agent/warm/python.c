@@ -171,20 +171,5 @@ void warm_server_start(struct warm_kind *kind) {
 }
 
 bool warm_server_fork(struct warm_kind *kind, int socket) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    char byte = 'f';
-    struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    memset(&control, 0, sizeof control);
-    control.head.cmsg_level = SOL_SOCKET;
-    control.head.cmsg_type = SCM_RIGHTS;
-    control.head.cmsg_len = CMSG_LEN(sizeof socket);
-    memcpy(CMSG_DATA(&control.head), &socket, sizeof socket);
-    return sendmsg(kind->control.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+    return warm_send(kind->control.fd, "f", 1, &socket, 1);
 }

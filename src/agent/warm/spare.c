@@ -184,29 +184,6 @@ static bool spare_waits(struct warm_kind *kind) {
     return false;
 }
 
-static bool spare_send(struct warm_kind *kind, const struct spawn *spec, size_t size, char *job) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(3 * sizeof(int))];
-    } control;
-    const int fds[3] = {spec->in, spec->out, spec->err};
-    struct iovec part = {job, size};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    memset(&control, 0, sizeof control);
-    control.head.cmsg_level = SOL_SOCKET;
-    control.head.cmsg_type = SCM_RIGHTS;
-    control.head.cmsg_len = CMSG_LEN(sizeof fds);
-    memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
-    ssize_t sent;
-    do
-        sent = sendmsg(kind->spare.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)size;
-}
-
 pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct spawn_error *error) {
     char job[WARM_JOB_MAX], path[4096];
     struct warm_reply reply;
@@ -222,7 +199,8 @@ pid_t warm_spare_use(struct warm_kind *kind, const struct spawn *spec, struct sp
     }
     if (!warm_spare_prepare(kind) || !spare_waits(kind))
         return 0;
-    if (!spare_send(kind, spec, size, job)) {
+    const int fds[3] = {spec->in, spec->out, spec->err};
+    if (!warm_send(kind->spare.fd, job, size, fds, 3)) {
         warm_spare_drop(kind);
         return 0;
     }
