@@ -153,10 +153,10 @@ formatting() {
 }
 gcc_release() {
   cmake -S "$top" -B "$top/build-release" -G Ninja -DCMAKE_BUILD_TYPE=Release -DENCLAVE_STATIC=ON \
-    -DENCLAVE_TESTS=OFF
-  cmake --build "$top/build-release"
-  cp "$top/build-release/enclave-lua" "$work/alone"
-  one_file
+    -DENCLAVE_TESTS=OFF &&
+    cmake --build "$top/build-release" &&
+    cp "$top/build-release/enclave-lua" "$work/alone" &&
+    one_file
 }
 # What can be inside is, and it needs no file beside it.
 one_file() (
@@ -174,8 +174,8 @@ threads() {
       ctest --test-dir "$top/build-thread" --output-on-failure -R '^embed_'
 }
 clang_build() {
-  CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON
-  cmake --build "$top/build-fuzz"
+  CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON &&
+    cmake --build "$top/build-fuzz"
 }
 example_in_valgrind() {
   valgrind --leak-check=full --errors-for-leak-kinds=definite,indirect,possible \

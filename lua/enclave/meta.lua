@@ -254,10 +254,12 @@ local Run = {}
 ---@return "stdout"|"stderr"|nil stream
 ---@return string|enclave.Error|nil bytes
 function Run:read() end
+---Sends input. Does not wait: what the program has not read yet is kept in memory, all of it.
 ---@param bytes string
 ---@return true|nil
 ---@return enclave.Error? err
 function Run:write(bytes) end
+---The program reads the end of its input.
 function Run:close_input() end
 ---Waits for the end.
 ---@return enclave.RunResult|nil

@@ -106,7 +106,9 @@ end
 openapi.failures = { [400] = "Something in the request is not right",
   [404] = "There is no such thing", [408] = "The wait for a sandbox took too long",
   [409] = "It was stopped before", [413] = "The body is too large",
-  [503] = "The queue is full; Retry-After says when to come again" }
+  [422] = "Something in the request is not right",
+  [503] = "The queue is full; Retry-After says when to come again",
+  [504] = "There is no room now; come again" }
 
 ---@param server enclave.Server
 ---@return table

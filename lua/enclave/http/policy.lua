@@ -163,13 +163,17 @@ function policy.room(server, more)
   return true
 end
 
+local timeouts = { "timeout", "run_timeout", "compile_timeout" }
+
 ---Parameters of a tool call; a timeout above the cap is lowered.
 ---@param rules enclave.HttpPolicy
 ---@param parameters table
 ---@return table
 function policy.parameters(rules, parameters)
-  if type(parameters.timeout) == "number" then
-    lower(parameters, "timeout", rules.max_timeout, tonumber)
+  for _, name in ipairs(timeouts) do
+    if type(parameters[name]) == "number" then
+      lower(parameters, name, rules.max_timeout, tonumber)
+    end
   end
   return parameters
 end
