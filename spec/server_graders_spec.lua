@@ -55,6 +55,13 @@ describe("graders", function()
         answer.run_result.status, answer.run_result.return_code, answer.run_result.stdout })
     end)
 
+    it("are told of a memory limit, also when the program ended well", function()
+      local _, answer = run_code{ code = "x = bytearray(200 << 20)", language = "python",
+        memory_limit_MB = 64 }
+      assert.same({ "Failed", "memory limit", 0 }, { answer.status, answer.message,
+        answer.run_result.return_code })
+    end)
+
     it("send files and fetch files", function()
       local _, answer = run_code{ language = "python", code = "import os\n"
         .. "open('out.bin', 'wb').write(open('d/in.bin', 'rb').read() + b'\\xff')\n"

@@ -86,7 +86,9 @@ local function run_code(request, server)
   if result and result.metadata.missing then
     return answer("SandboxError", result.error, {})
   elseif result then
-    return answer(result.status == "success" and "Success" or "Failed", "", result.metadata)
+    local limit = result.metadata.limit -- one of memory may be met with return code 0
+    return answer(result.status == "success" and "Success" or "Failed",
+      limit and limit .. " limit" or "", result.metadata)
   elseif statuses[err.code] or err.code == "cancelled" then
     return failure(err)
   end
