@@ -61,13 +61,13 @@ end
 ---@param options string|nil JSON object: options of enclave.manager
 ---@return fun(method: string, ...): string|nil, enclave.Error?
 function embed.open(options)
-  local given, err = nil, nil
+  local given, problem = nil, nil
   if options then
-    given, err = read(options, "manager")
+    given, problem = read(options, "manager")
     given = without_nulls(given)
   end
-  if err then
-    error(err, 0)
+  if problem then
+    error(problem, 0)
   end
   local manager = assert(enclave.manager(given))
 
@@ -77,7 +77,7 @@ function embed.open(options)
   ---@param tool string|nil then arguments are its parameters
   ---@param tool_options string|nil
   return function(method, arguments, tool, tool_options)
-    local list = { n = 0 }
+    local list, err = { n = 0 }, nil
     if tool then
       local parameters, how
       parameters, err = read(arguments or "{}", "parameters")
