@@ -75,6 +75,7 @@ describe("the command line", function()
     assert.equal(3, code_of(shell .. "'exit 3' <&- >&- 2>&-"))
     assert.equal(125, code_of(shell .. "'echo x' >/dev/full"))
     assert.equal(1, code_of(quote(program.path) .. " tools >/dev/full"))
+    assert.equal(1, code_of(quote(program.path) .. " tools --json >/dev/full")) -- long
     assert.equal(1, code_of(quote(program.path) .. " tools >&-"))
   end)
 

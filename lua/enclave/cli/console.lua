@@ -1,7 +1,25 @@
 -- What commands write for people: progress on a terminal, sizes, times, tables.
 local core = require "enclave.core"
+local errors = require "enclave.errors"
 
 local console = {}
+
+local function written(fine, problem)
+  if not fine then
+    errors.throw("stdout", "standard output: " .. problem)
+  end
+end
+
+---Writes to standard output; throws when that is full. A write that fails is not told again by a
+---flush behind it.
+---@param ... string
+function console.write(...)
+  written(io.stdout:write(...))
+end
+
+function console.flush()
+  written(io.stdout:flush())
+end
 
 ---Calls fn with a function that shows the progress of pulls and warm-ups as one line of the
 ---terminal, which is clear again afterwards; with nil when standard error is no terminal.

@@ -193,12 +193,12 @@ function doctor.run(args)
       code = 1
     end
     if not args.json then
-      io.stdout:write(("%-8s%-9s%s%s\n"):format(line.state, line.check, line.found,
+      console.write(("%-8s%-9s%s%s\n"):format(line.state, line.check, line.found,
         line.remedy and " -> " .. line.remedy or ""))
     end
   end
   if args.json then
-    io.stdout:write(json.encode({ healthy = code == 0, checks = json.array(lines) }), "\n")
+    console.write(json.encode({ healthy = code == 0, checks = json.array(lines) }), "\n")
   end
   return code
 end

@@ -75,7 +75,7 @@ function exec.show(result, seen)
   local facts, why = result.metadata or {}, result.error
   seen = seen or {}
   if not seen.stdout then
-    io.stdout:write(result.output)
+    console.write(result.output)
   end
   if result.status == "error" and facts.exit_code and not facts.limit
     and (seen.stderr or facts.stderr_total == 0) then
@@ -124,7 +124,7 @@ local function run(args)
   end))
   if args.json then
     local result = assert(sandbox:execute_tool(args.tool, parameters))
-    io.stdout:write(json.encode(exact.add(result)), "\n")
+    console.write(json.encode(exact.add(result)), "\n")
     return result
   end
   local options, seen = listeners()

@@ -73,7 +73,7 @@ local function show(args, number, result, problem)
   if args.json then
     local value = result or { line = number, error = front.message(problem),
       code = type(problem) == "table" and problem.code or "invalid" }
-    io.stdout:write(json.encode(exact.add(value)), "\n")
+    console.write(json.encode(exact.add(value)), "\n")
   elseif result then
     cli_exec.show(result)
     local facts = result.metadata or {}
@@ -84,13 +84,13 @@ local function show(args, number, result, problem)
   else
     io.stderr:write(("enclave-lua pool: line %d: %s\n"):format(number, front.message(problem)))
   end
-  io.stdout:flush()
+  console.flush()
   return result and result.status == "success"
 end
 
 local function show_stats(args, stats, good, bad, seconds)
   if args.json then
-    io.stdout:write(json.encode({ stats = stats, succeeded = good, failed = bad,
+    console.write(json.encode({ stats = stats, succeeded = good, failed = bad,
       seconds = seconds }), "\n")
     return
   end
@@ -121,7 +121,7 @@ local function run_lines(args, manager, width)
   local function wait_and_show(n, call, before)
     local fine, result, problem = call:join()
     if before then
-      before:join()
+      assert(before:join())
     end
     if show(args, n, fine and result, fine and problem or result) then
       good = good + 1

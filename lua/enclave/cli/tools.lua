@@ -33,13 +33,13 @@ local function check_files(args)
     reports[i] = check.file(path)
   end
   if args.json then
-    io.stdout:write(json.encode(reports), "\n")
+    console.write(json.encode(reports), "\n")
   end
   local code = 0
   for _, report in ipairs(reports) do
     code = report.ok and code or 1
     if not args.json then
-      io.stdout:write(table.concat(check.lines(report), "\n"), "\n")
+      console.write(table.concat(check.lines(report), "\n"), "\n")
     end
   end
   return code
@@ -53,10 +53,10 @@ function tools.run(args)
   local known = assert(registry.new({ tools = args.tools }))
   local offered = assert(toolset.new(known, args.sandbox_type, nil, "tools"))
   if args.markdown then
-    io.stdout:write(tool_tables.markdown(offered:list()), "\n")
+    console.write(tool_tables.markdown(offered:list()), "\n")
     return 0
   elseif args.json then
-    io.stdout:write(json.encode(offered:schemas()), "\n")
+    console.write(json.encode(offered:schemas()), "\n")
     return 0
   end
   local rows = { { "NAME", "VERSION", "SANDBOXES", "WHAT IT DOES", "FROM" } }
@@ -65,7 +65,7 @@ function tools.run(args)
       and table.concat(suggest.names(tool.sandbox_types), " ") or "all", tool.description,
       tool.builtin and "built in" or tool.path }
   end
-  io.stdout:write(table.concat(console.table(rows, 5), "\n"), "\n")
+  console.write(table.concat(console.table(rows, 5), "\n"), "\n")
   return 0
 end
 

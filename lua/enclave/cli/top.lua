@@ -113,9 +113,9 @@ function top.run(args)
     http_timeout = 10 }))
   local health = assert(manager:health())
   if args.json then
-    io.stdout:write(json.encode(health), "\n")
+    console.write(json.encode(health), "\n")
   elseif args.once or not core.terminal(1) then
-    io.stdout:write(table.concat(top.picture(health, nil, 0, args.url), "\n"), "\n")
+    console.write(table.concat(top.picture(health, nil, 0, args.url), "\n"), "\n")
   else
     live(manager, args, health)
   end
