@@ -8,6 +8,9 @@ local errors = require "enclave.errors"
 
 local cases = {}
 
+-- Bytes of output that all cases return; those behind them return a little.
+local enough, little = 64 << 20, 4096
+
 -- One of the words of a verdict, and the difference.
 local function judge(job, run, case, options)
   local too_much = run.stdout_total > #run.stdout
@@ -57,7 +60,9 @@ local function run_case(job, i, case, place, options)
   entry.verdict, entry.difference = judge(job, run, case, options)
   -- With something to compare, the output itself is of interest only where it differs.
   local most = case.expected and options.case_output or math.huge
+  most = (options.returned or 0) < enough and most or math.min(most, little)
   entry.stdout, entry.stderr = shortened(run.stdout, most), shortened(run.stderr, most)
+  options.returned = (options.returned or 0) + #entry.stdout + #entry.stderr
   return entry
 end
 

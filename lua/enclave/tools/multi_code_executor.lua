@@ -70,7 +70,8 @@ return {
       stop_on_failure = { type = "boolean", default = false,
         description = "Cases after the first that is not accepted are not_run" },
       case_output = { type = "integer", minimum = 0, default = 4096, description = "Bytes of"
-        .. " each stream of a case with expected that are returned" },
+        .. " each stream of a case with expected that are returned; at most 4096 of any once all"
+        .. " together are 64 MiB" },
     },
   },
   config = {
