@@ -184,6 +184,8 @@ describe("the HTTP server", function()
       printf "POST /pool/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{" >&3']])
       :format(port))
     assert.is_nil(server:raw("nonsense\r\n\r\n"):find("200", 1, true))
+    assert.matches("HTTP/1.1 200", server:raw("GET http://localhost/health HTTP/1.1\r\nHost:"
+      .. " localhost\r\nConnection: close\r\n\r\n")) -- as a proxy is asked
     assert.equal(200, (server:curl("/health")))
   end)
 

@@ -27,6 +27,10 @@ end
 ---@return string[]|nil path its parts, decoded
 ---@return table<string, string>|enclave.Error query
 function http_address.parse(uri)
+  local target = uri:match("^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]*(.*)$") -- as proxies are asked
+  if target then
+    uri = target:find("^/") and target or "/" .. target
+  end
   local path, query = uri:match("^(/[^?#]*)%??(.*)$")
   if not path then
     return bad("the address does not begin with a slash")
