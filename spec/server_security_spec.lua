@@ -156,6 +156,39 @@ describe("what clients may ask for", function()
     assert.is_nil(policy.parameters(rules, {}).timeout)
   end)
 
+  it("is bounded in every unit that a size may have", function()
+    for _, size in ipairs({ "1p", "2PiB", "9999t", "1.5 g", "1025 MiB", "1073741825b", 1 << 40,
+      "8192p", "16384p" }) do
+      assert.equal("1g", ask({ max_memory = "1g" }, { memory_limit = size }).memory_limit, size)
+    end
+  end)
+
+  it("is a tag where every tag is allowed, and no other registry", function()
+    local rules = { allowed_images = { "node:*" } }
+    assert.is_table(ask(rules, { image = "node:22-slim" }))
+    assert.is_nil((ask(rules, { image = "node:5000/someone/else:1" })))
+  end)
+
+  it("leaves the server's memory and the host's disk alone", function()
+    assert.equal("16m", ask({}, { max_output_size = "100g" }).max_output_size)
+    assert.equal("2m", ask({}, { max_output_size = "2m" }).max_output_size)
+    assert.equal("64k", ask({ max_output = "64k" }, {}).max_output_size)
+    assert.equal(16 << 20, policy.parameters({}, { output_limit = 1 << 40 }).output_limit)
+    assert.equal(7, policy.parameters({}, { output_limit = 7 }).output_limit)
+    assert.same({ { max_output_size = 1024 }, { max_output_size = 5 } }, ask({ max_output = "1k" },
+      { tools_config = { { max_output_size = 1 << 40 }, { max_output_size = 5 } } }).tools_config)
+    assert.is_nil(ask({}, { remove_on_exit = false }).remove_on_exit)
+  end)
+
+  it("counts a pool that begins with none for the one that it grows to", function()
+    local empty = { options = { pool_size = 0 } }
+    local server = { policy = { max_sandboxes = 2 }, creating = 0, manager = { sandboxes = {},
+      pools = { a = empty } } }
+    assert.is_true(policy.room(server, policy.most_of(empty.options)))
+    server.manager.pools.b = empty
+    assert.is_nil((policy.room(server, policy.most_of(empty.options))))
+  end)
+
   it("takes what clients of other systems send, and no other unknown field", function()
     local given = ask({}, { pull_progress = true, docker_executor_workers = 4, token = "t",
       host = "x", port = 1, tools_config = {}, timeout = "20" })

@@ -42,7 +42,8 @@ local known = { host = "string", port = "number", api_key = "string", insecure =
   allowed_hosts = "table", policy = "table" }
 local known_policy = { allowed_images = "table", allow_volumes = "boolean",
   allow_ports = "boolean", allow_privileged = "boolean", max_memory = "number|string",
-  max_cpu = "number", max_timeout = "number", max_sandboxes = "number", sandbox_types = "table" }
+  max_output = "number|string", max_cpu = "number", max_timeout = "number",
+  max_sandboxes = "number", sandbox_types = "table" }
 local listening = { "max_body", "max_bodies", "max_header", "max_connections", "max_requests",
   "idle_timeout", "request_timeout" }
 
@@ -72,11 +73,15 @@ function server.new(manager, options)
       .. " its file, the config file or $ENCLAVE_API_KEY)", "server")
   elseif options.max_json and not policy.bytes(options.max_json) then
     return nil, errors.new("invalid", "max_json: expected a size such as \"8m\"", "server")
-  elseif options.policy and options.policy.max_memory
-    and not policy.bytes(options.policy.max_memory) then
-    return nil, errors.new("invalid", ("max_memory: expected a size such as \"2g\", got %s"):format(
-      errors.show(options.policy.max_memory)), "server")
-  elseif not (is_local or options.api_key or options.insecure) then
+  end
+  for _, name in ipairs({ "max_memory", "max_output" }) do
+    local size = options.policy and options.policy[name]
+    if size and not policy.bytes(size) then
+      return nil, errors.new("invalid", ("%s: expected a size such as \"2g\", got %s"):format(name,
+        errors.show(size)), "server")
+    end
+  end
+  if not (is_local or options.api_key or options.insecure) then
     return nil, errors.new("invalid", ("host: %s can be reached by others; give an API key, or"
       .. " say insecure"):format(host), "server")
   end

@@ -45,6 +45,7 @@ local serve = {
     { "--allow-ports", nil, "Clients may publish ports." },
     { "--allow-privileged", nil, "Clients may ask for privileges." },
     { "--max-memory", "SIZE", "Most memory of a sandbox, such as 2g." },
+    { "--max-output", "SIZE", "Most that is kept of each stream of a program (default 16m)." },
     { "--max-cpu", "COUNT", "Most CPUs of a sandbox.", convert = front.number },
     { "--max-timeout", "SECONDS", "Most seconds of a run.", convert = front.number },
     { "--max-sandboxes", "COUNT", "Sandboxes at a time (default 64).", convert = front.count },
@@ -103,8 +104,8 @@ local function read_options(args)
   take(args, { "host", "port", "insecure", "tls_cert", "tls_key", "max_body", "max_bodies",
     "max_json", "max_header", "max_connections", "max_requests", "idle_timeout",
     "request_timeout", "drain" }, options)
-  take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory", "max_cpu",
-    "max_timeout", "max_sandboxes" }, policy)
+  take(args, { "allow_volumes", "allow_ports", "allow_privileged", "max_memory",
+    "max_output", "max_cpu", "max_timeout", "max_sandboxes" }, policy)
   options.api_key = args.api_key
     or args.api_key_file and read_file(args.api_key_file):match("^[^\r\n]*")
     or options.api_key or os.getenv("ENCLAVE_API_KEY")

@@ -12,6 +12,7 @@ local json = require "enclave.json"
 ---@field max_memory? integer|string
 ---@field max_cpu? number
 ---@field max_timeout? number seconds
+---@field max_output? integer|string of each stream of a program; default "16m"
 ---@field max_sandboxes? integer of create_sandbox and of all pools; default 64
 ---@field sandbox_types? string[] default { "docker", "docker_notebook" }
 
@@ -19,19 +20,22 @@ local policy = {}
 
 -- Sent by clients of other systems; they mean nothing here.
 local ignored = { pull_progress = true, pull_progress_interval = true,
-  docker_executor_workers = true, host = true, port = true, token = true }
+  docker_executor_workers = true, host = true, port = true, token = true,
+  remove_on_exit = true } -- containers that nobody here can remove
 -- Some clients send these numbers as text.
 local numeric = { timeout = true, cpu_limit = true, pids_limit = true, max_timeout = true }
 -- What holds when nothing was asked for.
-local defaults = { memory_limit = "512m", cpu_limit = 1, timeout = 30 }
-local units = { [""] = 1, b = 1, k = 1 << 10, m = 1 << 20, g = 1 << 30, t = 1 << 40 }
+local defaults = { memory_limit = "512m", cpu_limit = 1, timeout = 30, max_output_size = "1m" }
+local units = { [""] = 1, b = 1, k = 1 << 10, m = 1 << 20, g = 1 << 30, t = 1 << 40,
+  p = 1 << 50 }
+local most_output = "16m"
 
 ---@param size integer|string "512m"
 ---@return number|nil
 local function bytes_of(size)
-  local number, unit = tostring(size):lower():match("^%s*([%d.]+)%s*([bkmgt]?)i?b?%s*$")
+  local number, unit = tostring(size):lower():match("^%s*([%d.]+)%s*([bkmgtp]?)i?b?%s*$")
   number = tonumber(number)
-  return number and number * units[unit]
+  return number and number * 1.0 * units[unit]
 end
 
 policy.bytes = bytes_of
@@ -47,7 +51,9 @@ end
 local function image_allowed(rules, image)
   for _, allowed in ipairs(rules.allowed_images) do
     local stem = allowed:match("^(.*):%*$")
-    if image == allowed or stem and (image == stem or image:sub(1, #stem + 1) == stem .. ":") then
+    local tag = stem and image:sub(1, #stem + 1) == stem .. ":" and image:sub(#stem + 2)
+    -- With a slash it is no tag: the name is a registry's, and this its port.
+    if image == allowed or image == stem or tag and not tag:find("/", 1, true) then
       return true
     end
   end
@@ -89,6 +95,13 @@ local function lower(config, name, cap, read)
   end
 end
 
+-- The same of a number of bytes that a tool keeps, where it is given.
+local function lower_output(rules, options, name)
+  if type(options[name]) == "number" then
+    lower(options, name, math.floor(bytes_of(rules.max_output or most_output)), bytes_of)
+  end
+end
+
 ---The config to use for what a client asked for.
 ---@param rules enclave.HttpPolicy
 ---@param given table
@@ -120,6 +133,12 @@ function policy.config(rules, given)
   lower(config, "cpu_limit", rules.max_cpu, tonumber)
   lower(config, "timeout", rules.max_timeout, tonumber)
   lower(config, "max_timeout", rules.max_timeout, tonumber)
+  lower(config, "max_output_size", rules.max_output or most_output, bytes_of)
+  for _, options in pairs(type(config.tools_config) == "table" and config.tools_config or {}) do
+    if type(options) == "table" then
+      lower_output(rules, options, "max_output_size")
+    end
+  end
   if rules.max_timeout and config.max_timeout == nil then
     config.max_timeout = math.max(rules.max_timeout, config.timeout or 0)
   end
@@ -142,8 +161,16 @@ function policy.sandbox_type(rules, sandbox_type)
     table.concat(types, ", "))
 end
 
+---What a pool may grow to.
+---@param options enclave.PoolOptions
+---@return integer
+function policy.most_of(options)
+  return math.max(options.pool_size, options.max_size or 1)
+end
+
 ---Whether there is room for so many more sandboxes. Those that are being made count, and of a
----pool all that it may grow to; nothing waits in between, so it holds for callers at once.
+---pool all that it may grow to, which is one if it begins with none; nothing waits in between,
+---so it holds for callers at once.
 ---@param server enclave.Server
 ---@param more integer
 ---@return true|nil
@@ -154,7 +181,7 @@ function policy.room(server, more)
     count = count + (entry.stopped_at and 0 or 1)
   end
   for _, entry in pairs(server.manager.pools) do
-    count = count + math.max(entry.options.pool_size, entry.options.max_size or 0)
+    count = count + policy.most_of(entry.options)
   end
   if count + more > most then
     return nil, errors.new("invalid", ("this server allows %d sandboxes; there are %d, and %d more"
@@ -165,7 +192,7 @@ end
 
 local timeouts = { "timeout", "run_timeout", "compile_timeout" }
 
----Parameters of a tool call; a timeout above the cap is lowered.
+---Parameters of a tool call; a timeout or a limit of output above the cap is lowered.
 ---@param rules enclave.HttpPolicy
 ---@param parameters table
 ---@return table
@@ -175,6 +202,7 @@ function policy.parameters(rules, parameters)
       lower(parameters, name, rules.max_timeout, tonumber)
     end
   end
+  lower_output(rules, parameters, "output_limit")
   return parameters
 end
 

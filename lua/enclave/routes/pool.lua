@@ -31,7 +31,7 @@ local function initialize(request, server)
   options.pool_size = options.pool_size or 1
   if not server.manager.pools[options.name or "default"] then
     local fine
-    fine, err = policy.room(server, math.max(options.pool_size, options.max_size or 0))
+    fine, err = policy.room(server, policy.most_of(options))
     if not fine then
       return nil, err
     end
