@@ -174,7 +174,7 @@ threads() {
       ctest --test-dir "$top/build-thread" --output-on-failure -R '^embed_'
 }
 clang_build() {
-  CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON &&
+  CC=clang cmake -S "$top" -B "$top/build-fuzz" -G Ninja -DENCLAVE_FUZZ=ON -DENCLAVE_TESTS=ON &&
     cmake --build "$top/build-fuzz"
 }
 example_in_valgrind() {

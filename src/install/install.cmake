@@ -15,13 +15,15 @@ install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.1.gz
 install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.bash RENAME enclave-lua
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT enclave-lua)
 # Debian's zsh looks into another folder of /usr than of /usr/local.
+set(zsh_dir "\${CMAKE_INSTALL_PREFIX}")
+cmake_path(APPEND zsh_dir "${CMAKE_INSTALL_DATADIR}" zsh)
 install(CODE "
   set(folder site-functions)
   if(\"\${CMAKE_INSTALL_PREFIX}\" STREQUAL /usr)
     set(folder vendor-completions)
   endif()
   file(INSTALL \"${CMAKE_BINARY_DIR}/documents/enclave-lua.zsh\" RENAME _enclave-lua
-    DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/zsh/\${folder}\")"
+    DESTINATION \"${zsh_dir}/\${folder}\")"
   COMPONENT enclave-lua)
 install(FILES ${CMAKE_BINARY_DIR}/documents/enclave-lua.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT enclave-lua)
@@ -53,7 +55,11 @@ if(TARGET enclave)
   install(FILES ${CMAKE_BINARY_DIR}/EnclaveConfig.cmake
     ${CMAKE_BINARY_DIR}/EnclaveConfigVersion.cmake DESTINATION ${package_dir}
     COMPONENT libenclave-dev)
-  # The prefix is known only when it is installed.
+  # The prefix is known only when it is installed; folders that are absolute are not below it.
+  set(pc_libdir "\${prefix}")
+  set(pc_includedir "\${prefix}")
+  cmake_path(APPEND pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+  cmake_path(APPEND pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
   configure_file(src/install/enclave.pc.in enclave.pc.in @ONLY)
   install(CODE "
     file(READ \"${CMAKE_BINARY_DIR}/enclave.pc.in\" text)
