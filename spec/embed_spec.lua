@@ -56,6 +56,42 @@ describe("the C library", function()
     assert.matches("^%d+%.%d+%.%d+\t42\n", text)
   end)
 
+  it("works in a program that has no Lua, and opens it for itself alone", function()
+    folder:write("alone.c", [[
+#include <dlfcn.h>
+#include <enclave/enclave.h>
+#include <stdio.h>
+int main(void) {
+    struct enclave_error err;
+    void *library = dlopen("libenclave.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return puts(dlerror());
+    struct enclave *(*open)(const struct enclave_options *, struct enclave_error *);
+    void (*close)(struct enclave *);
+    *(void **)&open = dlsym(library, "enclave_open");
+    *(void **)&close = dlsym(library, "enclave_close");
+    struct enclave *engine = open(NULL, &err);
+    puts(engine ? "opened" : err.message);
+    close(engine);
+    return dlclose(library);
+}
+]])
+    local text, code = output_of(("cc $CFLAGS -I%s/include %s/alone.c -o %s/alone -ldl"):format(
+      root, folder.path, folder.path))
+    assert.equal(0, code, text)
+    assert.same({ "opened\n", 0 }, { run("alone") })
+  end)
+
+  it("is found by pkg-config below a folder whose name has a space", function()
+    local spaced = folder.path .. "/a b"
+    program.install(spaced)
+    local text, code = output_of(("cd '%s' && PKG_CONFIG_PATH=$(dirname \"$(find . -name"
+      .. " enclave.pc)\") && export PKG_CONFIG_PATH && eval \"cc $CFLAGS '%s' -o '%s/c d'"
+      .. " $(pkg-config --cflags --libs enclave) -pthread\""):format(spaced,
+      os.getenv("PWD") .. "/examples/embed.c", folder.path))
+    assert.equal(0, code, text)
+  end)
+
   it("has headers that stand alone, in C99 and C++98, and shows nothing but its own names",
     function()
       local headers = root .. "/include"
@@ -87,6 +123,15 @@ describe("the Lua side of the C library", function()
     assert.equal("[]", call("list_sandboxes", "[\"stopped\", null]"))
     assert.equal("true", call("close_pool", "[null]"))
     assert.equal("[]", call("initialize_pool", '[{"pool_size": 0, "sandbox_type": "fake"}]'))
+  end)
+
+  it("tells of a failure once", function()
+    local call = embed.open('{"log_level": "error"}')
+    local value, err = call("execute_tool_in_pool", "{}", "python_executor")
+    assert.is_nil(value)
+    assert.equal("invalid", err.code)
+    assert.equal(0, json.decode(assert(call("get_stats"))).busy)
+    assert.equal("[]", call("list_sandboxes"))
   end)
 
   it("takes an option that is null as left out", function()

@@ -11,7 +11,11 @@
  *
  * Processes. A child of fork has no engine: calls on its parent's are refused there (CLOSED), and
  * enclave_close does nothing. Sandboxes live until the parent has closed them, or until the last
- * process that has its descriptors has ended: they are not kept over exec.
+ * process that has its descriptors has ended: they are not kept over exec. Of the descriptors 0
+ * to 2 those that are closed when an engine starts are opened to /dev/null.
+ *
+ * Locale. An engine's own thread has the C locale, whatever the program's is. A program that gives
+ * a loop sets its own before it opens the engine.
  *
  * Texts are UTF-8 and end with a zero byte; other bytes reach the tools as they are. NULL where
  * nothing says that it may be is an error, not a crash.

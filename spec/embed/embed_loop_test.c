@@ -1,5 +1,7 @@
-/* The public C API on the program's loop and in the program's memory. */
+/* The public C API on the program's loop, in its memory, and with its descriptors. */
 #include "fixture.h"
+
+#include <sys/wait.h>
 
 /* ---- the program's loop ---------------------------------------------------------------------- */
 
@@ -69,6 +71,29 @@ static void the_programs_loop_takes_calls_of_other_threads(void **state) {
     assert_int_equal(watch.tally.other, 0);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* ---- descriptors ------------------------------------------------------------------------------
+ */
+
+/* libuv gives up when one of its own descriptors is one of these. */
+static void a_daemon_has_closed_its_standard_streams(void **state) {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct enclave_error err;
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+            close(fd);
+        struct enclave *engine = try_engine(NULL, NULL, "1", &err);
+        char *stats = enclave_stats(engine, &err);
+        enclave_free(stats);
+        enclave_close(engine);
+        _exit(stats ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------
@@ -157,6 +182,7 @@ static void libuv_uses_the_programs_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_daemon_has_closed_its_standard_streams),
         cmocka_unit_test(libuv_uses_the_programs_memory),
         cmocka_unit_test(runs_on_the_programs_loop),
         cmocka_unit_test(the_programs_loop_takes_calls_of_other_threads),

@@ -1,6 +1,8 @@
 /* The public C API on a thread of its own: calls, threads, cancelling, closing, bad input. */
 #include "fixture.h"
 
+#include <locale.h>
+
 static void runs_tools(void **state) {
     (void)state;
     struct enclave_error err;
@@ -201,6 +203,21 @@ static void callbacks_submit_and_do_not_wait(void **state) {
     enclave_close(chain.engine);
 }
 
+/* Whatever the program's is: a comma in numbers would spoil JSON. */
+static void on_locale(void *data, const char *json, const struct enclave_error *err) {
+    (void)json, (void)err;
+    *(bool *)data = uselocale((locale_t)0) != LC_GLOBAL_LOCALE;
+}
+
+static void has_a_locale_of_its_own(void **state) {
+    (void)state;
+    bool own = false;
+    struct enclave *engine = engine_with_pool(NULL, NULL, "1");
+    assert_true(enclave_submit(engine, "get_stats", NULL, on_locale, &own, NULL));
+    enclave_close(engine);
+    assert_true(own);
+}
+
 /* ---- tools and hooks --------------------------------------------------------------------------
  */
 
@@ -313,6 +330,7 @@ int main(void) {
         cmocka_unit_test(cancels_what_waits_and_what_runs),
         cmocka_unit_test(closes_under_calls),
         cmocka_unit_test(callbacks_submit_and_do_not_wait),
+        cmocka_unit_test(has_a_locale_of_its_own),
         cmocka_unit_test(loads_tools_and_hooks),
         cmocka_unit_test(closes_while_a_tool_is_busy),
         cmocka_unit_test(logs_to_the_program),

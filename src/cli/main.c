@@ -1,7 +1,5 @@
 /* enclave-lua: the stock Lua interpreter with enclave.core built in. Every chunk runs as a
  * task, so scripts may wait without blocking each other; signals close what was made. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,18 +279,7 @@ static int close_all(lua_State *L) {
     return 0;
 }
 
-/* What the caller closed is opened to nothing, the wrong way round so that its use fails: the
- * next descriptor would take its number, and libuv gives up when it closes one of these. */
-static void open_standard(void) {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        while (fcntl(fd, F_GETFD) < 0 &&
-               open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
-            if (errno != EINTR)
-                return;
-}
-
 int main(int argc, char **argv) {
-    open_standard();
     lua_State *L = luaL_newstate();
     if (!L) {
         fprintf(stderr, "%s: cannot create state: not enough memory\n", CLI_NAME);

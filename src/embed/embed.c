@@ -1,5 +1,6 @@
 /* Engines for C programs: a Lua state with a manager in it, on a thread of its own or on the
  * program's loop. */
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,9 +36,17 @@ int enclave_use_allocator(void *(*malloc_function)(size_t size),
 
 /* ---- the Lua state ------------------------------------------------------------------------- */
 
+#ifdef ENCLAVE_WITH_CJSON /* linked: see CMakeLists.txt */
+int luaopen_cjson(lua_State *L);
+#endif
+
 void enclave_lua_open(struct lua_State *L) {
     enc_bundle_use(L, true);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+#ifdef ENCLAVE_WITH_CJSON
+    lua_pushcfunction(L, luaopen_cjson);
+    lua_setfield(L, -2, "cjson");
+#endif
     lua_pushcfunction(L, luaopen_enclave_core);
     lua_setfield(L, -2, "enclave.core");
     lua_pop(L, 1);
@@ -218,8 +227,7 @@ static bool is_stopping(struct enclave *engine) {
     return stopping;
 }
 
-static void run(void *data) {
-    struct starting *starting = data;
+static void serve(struct starting *starting) {
     struct enclave *engine = starting->engine;
     starting->failed = start(engine, starting->options, starting->err) != 0;
     bool failed = starting->failed;
@@ -232,6 +240,17 @@ static void run(void *data) {
         enc_loop_turn(enc_engine_loop(engine->engine), !more && !is_stopping(engine));
     }
     shut(engine);
+}
+
+/* Numbers are read and written in the C locale there, also when the program sets another later. */
+static void run(void *starting) {
+    locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (locale)
+        uselocale(locale);
+    serve(starting);
+    uselocale(LC_GLOBAL_LOCALE);
+    if (locale)
+        freelocale(locale);
 }
 
 /* The program's signals are for its own threads. */

@@ -3,12 +3,28 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "internal.h"
 
 #define LATE (50 * ENC_NS_PER_MS) /* without a turn for so long */
 
+/* What the program closed is opened to nothing, the wrong way round so that its use fails: the
+ * next descriptor would take its number, and libuv gives up when it closes one of these. */
+static void open_standard(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        while (fcntl(fd, F_GETFD) < 0) {
+            int opened = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+            if (opened > STDERR_FILENO) /* another thread was faster */
+                close(opened);
+            if (opened < 0 && errno != EINTR)
+                return;
+        }
+    }
+}
+
 struct enc_loop *enc_loop_new(uv_loop_t *borrowed, struct enclave_error *err) {
+    open_standard();
     struct enc_loop *loop = calloc(1, sizeof *loop);
     if (!loop || !(loop->scratch = malloc(ENC_SCRATCH_SIZE))) {
         free(loop);
