@@ -3,6 +3,9 @@
 local base64 = require "enclave.base64"
 local core = require "enclave.core"
 local enclave = require "enclave"
+local json = require "enclave.json"
+local kernel_module = require "enclave.notebook.kernel"
+local cell_outputs = require "enclave.notebook.outputs"
 local support = require "spec.support"
 
 local image = os.getenv("ENCLAVE_LANGUAGES_IMAGE") or support.image
@@ -267,5 +270,31 @@ Large()]]).metadata.outputs
     local none, err = box:execute_tool("notebook_executor", { code = "1" })
     assert.is_nil(none)
     assert.matches("nopython", err.message, 1, true)
+  end)
+
+  it("end a kernel that sends a mark and then anything but its number", function()
+    for _, flood in ipairs({ "1", "x", "\0" }) do
+      local token, reads, ended = nil, 0, false
+      local stream = { loaded = function() end, cancel = function() ended = true end,
+        write = function(_, line)
+          token = token or json.decode(line).token
+          return true
+        end, read = function()
+          reads = reads + 1
+          local mark = "\0" .. token .. ":"
+          if reads == 1 then
+            return "stdout", mark .. '16\n{"type":"ready"}'
+          elseif reads < 1000 then
+            return "stdout", reads == 2 and mark or flood:rep(1000)
+          end
+        end }
+      local found = assert(kernel_module.start({ stream = function()
+        return stream
+      end }, { python_path = "python3" }))
+      local done, err = found:execute("", 60, cell_outputs.new(1000, {}))
+      assert.is_nil(done)
+      assert.equal("protocol", err.code)
+      assert.same({ 3, true, true }, { reads, ended, found.dead })
+    end
   end)
 end)

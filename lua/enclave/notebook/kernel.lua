@@ -16,6 +16,7 @@ local kernel = {}
 local start_limit = 60  -- seconds until it has to be ready
 local grace = 3         -- seconds that an interrupt has
 local largest_frame = 32 * 1024 * 1024
+local longest_number = 20 -- bytes behind a mark
 
 local function random_token()
   local file = assert(io.open("/dev/urandom", "rb"))
@@ -47,14 +48,13 @@ function kernel.start(sandbox, options)
       self.shell = frame.shell
       return frame.type == "ready"
     end, text = function(_, _, text)
-      words[#words + 1] = text:sub(1, 1000)
+      words[#words + 1] = #words < 5 and text:sub(1, 1000) or nil
     end })
   end
   if not fine then
     self:close()
     return nil, err.code == "internal" and errors.new("internal", ("%s could not be started as a"
-      .. " kernel: %s"):format(options.python_path, table.concat(words, "", 1, math.min(#words, 5)),
-      "notebook")) or err
+      .. " kernel: %s"):format(options.python_path, table.concat(words)), "notebook") or err
   end
   stream:loaded()
   return self
@@ -85,8 +85,11 @@ local function take(self, name, bytes, listener)
   while not done do
     local from, to, number = text:find(self.mark .. "(%d+)\n")
     if not from then
-      local safe = text:find(self.mark, 1, true)
-      safe = safe and safe - 1 or safe_length(text, self.mark)
+      local at = text:find(self.mark, 1, true)
+      if at and #text - at >= #self.mark + longest_number then -- it would be kept for ever
+        return nil, errors.new("protocol", "the kernel sent a mark without its number", "notebook")
+      end
+      local safe = at and at - 1 or safe_length(text, self.mark)
       if safe > 0 and listener.text then
         listener:text(name, text:sub(1, safe))
       end
@@ -140,6 +143,7 @@ function Kernel:read_until(seconds, listener)
     end
     local done, err = take(self, name, bytes, listener)
     if done == nil then
+      self:close()
       return nil, err
     elseif done then
       return true
