@@ -58,7 +58,7 @@ local function imports_of(code)
   for line in code:gsub("#[^\n]*", ""):gmatch("[^\n;]+") do
     local many = line:match("^%s*import%s+(.+)") or line:match(":%s*import%s+(.+)")
     for name in (many or ""):gmatch("[^,]+") do
-      add(name:match("^%s*%(?%s*([%w_.]+)"))
+      add(name:match("^[%s(]*([%w_.]+)"))
     end
     add(line:match("^%s*from%s+([%w_][%w_.]*)%s+import"))
     for name in line:gmatch("import_?_?m?o?d?u?l?e?_?_?%s*%(%s*['\"]([%w_.]+)") do
@@ -94,7 +94,7 @@ local prefixes = { ["if"] = true, ["then"] = true, ["else"] = true, ["elif"] = t
   env = true, nohup = true, time = true, xargs = true, command = true, sudo = true }
 
 local function base(word)
-  return word:match("[^/]+$") or word
+  return word:match("^.*/([^/]+)$") or word
 end
 
 -- The commands of a shell's text: the first words, quotes taken off.

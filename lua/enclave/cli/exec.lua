@@ -81,7 +81,7 @@ function exec.show(result, seen)
     and (seen.stderr or facts.stderr_total == 0) then
     why = nil
   elseif why and seen.stderr then
-    why = why:match("([^\n]+)\n?$") -- the reason stands below what it wrote
+    why = why:match("^.*\n([^\n]+)\n?$") or why -- the reason stands below what it wrote
   end
   if why then
     io.stderr:write(why, why:sub(-1) == "\n" and "" or "\n")

@@ -1,6 +1,7 @@
 -- The operations of file_operation. What is not a transfer is a small sh script whose paths are
 -- arguments, so no name can be taken for shell text.
 local base64 = require "enclave.base64"
+local records = require "enclave.files.records"
 local walk = require "enclave.files.walk"
 
 local operations = {}
@@ -91,7 +92,7 @@ end
 
 local function path_failed(path, ended, err)
   if ended and ended.stderr ~= "" then
-    return failed("%s: %s", path, (ended.stderr:gsub("%s+$", "")))
+    return failed("%s: %s", path, records.trim(ended.stderr))
   end
   return ended, err
 end
@@ -253,8 +254,11 @@ local function add_sizes(sandbox, path, entries)
       return
     end
     local i = from
-    for size, mtime in run.stdout:gmatch("(%d+) (%d+)\n") do
-      entries[i].size, entries[i].mtime = tonumber(size), tonumber(mtime)
+    for line in records.each(run.stdout, "\n") do
+      local size, mtime = line:match("^(%d+) (%d+)$")
+      if entries[i] and size then
+        entries[i].size, entries[i].mtime = tonumber(size), tonumber(mtime)
+      end
       i = i + 1
     end
   end

@@ -1,6 +1,7 @@
 -- The operation search of file_operation: files by glob, and lines in them by text; bounded.
 local glob = require "enclave.files.glob"
 local operations = require "enclave.files.operations"
+local records = require "enclave.files.records"
 local walk = require "enclave.files.walk"
 
 -- Files are looked at in groups: one grep says whether a group has anything at all, then one
@@ -55,13 +56,16 @@ end
 
 -- Adds what one group of files gave; true when the limit is reached.
 local function take(output, params, found)
-  for name, lines in output:gmatch("([^\0]+)\0([^\0]*)\0") do
-    for number, text in lines:gmatch("(%d+):([^\n]*)\n") do
-      if #found >= params.limit then
+  local each = records.each(output, "\0")
+  for name in each do
+    for line in records.each(each() or "", "\n") do
+      local number, text = line:match("^(%d+):(.*)$")
+      if number and #found >= params.limit then
         return true
+      elseif number then
+        found[#found + 1] = { path = name, line = tonumber(number),
+          text = #text > longest_line and text:sub(1, longest_line) .. "…" or text }
       end
-      found[#found + 1] = { path = name, line = tonumber(number),
-        text = #text > longest_line and text:sub(1, longest_line) .. "…" or text }
     end
   end
   return false
@@ -82,7 +86,7 @@ local function by_text(sandbox, path, params, list, more)
     local run, ended, err = operations.script(sandbox, script, args, { max_output_size = "4m" })
     if not run then
       if ended and ended.status == "exited" then
-        return operations.failed("text: %s", (ended.stderr:gsub("%s+$", "")))
+        return operations.failed("text: %s", records.trim(ended.stderr))
       end
       return ended, err
     end

@@ -1,6 +1,7 @@
 -- Lists what is in a folder of a sandbox, with a bound, by a small sh script: every image with
 -- a shell has all that it needs, and any name comes through.
 local errors = require "enclave.errors"
+local records = require "enclave.files.records"
 
 local walk = {}
 
@@ -48,10 +49,10 @@ function walk.list(sandbox, folder, options)
     return nil, nil, run
   end
   local entries, more = {}, run.truncated
-  for item in run.stdout:gmatch("([^\0]+)\0") do
+  for item in records.each(run.stdout, "\0") do
     if item == "+" then
       more = true
-    else
+    elseif item ~= "" then
       entries[#entries + 1] = { name = item:sub(2), type = kinds[item:sub(1, 1)] }
     end
   end

@@ -5,7 +5,12 @@ return {
   file = "main.lean",
   extensions = { "lean" },
   detect = function(code)
-    return { mode = ("\n" .. code):find("\n%s*def%s+main%f[^%w_']") and "--run" or "--quiet" }
+    for line in code:gmatch("[^\n]+") do
+      if line:find("^%s*def%s+main%f[^%w_']") then
+        return { mode = "--run" }
+      end
+    end
+    return { mode = "--quiet" }
   end,
   programs = { "lean" },
   version = { "lean", "--version" },

@@ -5,13 +5,16 @@ local function detect(code, files)
   local texts = java_source.contents(files, ".scala")
   table.insert(texts, 1, code)
   for _, text in ipairs(texts) do
-    local package = text:match("^%s*package%s+([%w_.]+)") or text:match("\n%s*package%s+([%w_.]+)")
+    local package
+    for line in text:gmatch("[^\n]+") do
+      package = package or line:match("^%s*package%s+([%w_.]+)")
+    end
     local prefix = package and package .. "." or ""
     local name = text:match("object%s+([%w_]+)%s+extends%s+App%f[^%w_]")
       or text:match("@main%s+def%s+([%w_]+)")
     local at = text:find("def%s+main%s*%(")
     if not name and at then
-      name = text:sub(1, at):match(".*object%s+([%w_]+)")
+      name = text:sub(1, at):match("^.*object%s+([%w_]+)")
     end
     if name then
       return { class = prefix .. name }

@@ -15,6 +15,7 @@ done
 exit 0]]
 
 local most_images = 64
+local longest_version = 200
 ---@type table<string, { programs: table<string, boolean>, versions: table<string, string> }>
 local images = {} -- by facts.key
 local count = 0
@@ -170,7 +171,10 @@ function toolchain.version(sandbox, facts, language, variant)
   if not run then
     return nil, err
   end
-  local line = (run.stdout .. "\n" .. run.stderr):match("[^\n]*%d%.%d[^\n]*")
+  local text = run.stdout .. "\n" .. run.stderr
+  local at = text:find("%d%.%d")
+  local line = at and text:match("^[^\n]*", text:sub(1, at):match("^.*\n()"))
+    :sub(1, longest_version)
   if entry and line then
     entry.versions[language.name] = line
   end
