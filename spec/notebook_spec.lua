@@ -190,6 +190,60 @@ while True: time.sleep(1)]], { timeout = 0.2 })
       assert.equal("Result: [1, 1, 2, 2, 3, 3]", fine("order").output)
     end)
 
+    it("is started once for calls that come at the same time", function()
+      local one <close> = assert(enclave.sandbox{ sandbox_type = "docker_notebook", image = image,
+        tools_config = { notebook_executor = { plain = shell == "python" } } })
+      local calls = {}
+      for i = 1, 3 do
+        calls[i] = function()
+          return one:execute_tool("notebook_executor", { code = ("x%d = %d"):format(i, i) })
+        end
+      end
+      assert.is_nil(select(2, enclave.gather(calls)))
+      assert.equal("Result: 6", assert(one:execute_tool("notebook_executor",
+        { code = "x1 + x2 + x3" })).output)
+    end)
+
+    it("does not run the cell of a call that was cancelled while it waited", function()
+      fine("ran = []")
+      enclave.run(function()
+        local first = enclave.spawn(fine, "import time; time.sleep(1); ran.append('first')",
+          { timeout = 30 })
+        core.sleep(0.2)
+        local second = enclave.spawn(cell, "ran.append('second')")
+        core.sleep(0.1)
+        local third = enclave.spawn(fine, "ran.append('third')")
+        core.sleep(0.1)
+        second:cancel()
+        assert.is_nil((second:join()))
+        assert(first:join())
+        assert(third:join())
+      end)
+      assert.equal("Result: ['first', 'third']", fine("ran").output)
+    end)
+
+    it("shows what JSON has no form for", function()
+      local result = cell("raise ValueError('lone \\udc80')")
+      assert.matches("ValueError: lone ?", result.error, 1, true)
+      result = fine([[
+class Rich:
+    def _repr_json_(self): return {"a": [float("nan"), (1, object)]}
+    def __repr__(self): return "rich"
+Rich()]])
+      assert.equal("Result: rich", result.output)
+      local data = result.metadata.outputs[1].data["application/json"]
+      assert.equal(enclave.json.null, data.a[1])
+      assert.equal(1, data.a[2][1])
+    end)
+
+    it("leaves out what is too large, and goes on", function()
+      fine("kept = 1")
+      local result = fine("class Large:\n    def _repr_html_(self): return 'x' * (31 << 20)\n"
+        .. "Large()")
+      assert.is_true(result.metadata.truncated)
+      assert.equal("Result: 1", fine("kept").output)
+    end)
+
     it("goes on after a call that was cancelled", function()
       fine("kept = 1")
       enclave.run(function()
@@ -262,6 +316,14 @@ Large()]]).metadata.outputs
       { code = "import time\ntime.sleep(100)", timeout = 0.3 }))
     assert.equal("timeout", late.status)
     assert.equal("Result: 1", cell("x").output)
+  end)
+
+  it("have the sandbox's time for cells that were given none", function()
+    local box <close> = assert(enclave.sandbox{ sandbox_type = "docker_notebook",
+      image = support.image, timeout = 0.3 })
+    local late = assert(box:execute_tool("notebook_executor",
+      { code = "import time\ntime.sleep(100)" }))
+    assert.equal("timeout", late.status)
   end)
 
   it("need a Python that is there", function()

@@ -8,6 +8,7 @@ local program = require "enclave.notebook.program"
 
 ---@class enclave.Kernel
 ---@field shell? "ipython"|"python"
+---@field timeout number seconds, of a cell that nobody gave a time
 local Kernel = {}
 Kernel.__index = Kernel
 
@@ -28,7 +29,7 @@ local function random_token()
 end
 
 ---@param sandbox enclave.Sandbox
----@param options { python_path?: string, plain?: boolean, lifetime?: number }
+---@param options { python_path?: string, plain?: boolean, lifetime?: number, timeout?: number }
 ---@return enclave.Kernel|nil
 ---@return enclave.Error? err
 function kernel.start(sandbox, options)
@@ -39,7 +40,8 @@ function kernel.start(sandbox, options)
     return nil, err
   end
   local self = setmetatable({ stream = stream, token = token, mark = "\0" .. token .. ":",
-    pending = { stdout = { need = 0 }, stderr = { need = 0 } }, next_id = 0 }, Kernel)
+    pending = { stdout = { need = 0 }, stderr = { need = 0 } }, next_id = 0,
+    timeout = options.timeout or 30 }, Kernel)
   local fine
   local words = {} -- what it says when it cannot start
   fine, err = stream:write(json.encode({ token = token, plain = options.plain }) .. "\n")
@@ -204,6 +206,21 @@ function Kernel:run_cell(code, timeout, listener)
   return fine, err
 end
 
+-- Waits for the cells before this one. A cell that gave up its place ended while others before it
+-- were still to come: those are waited for as well.
+local function wait_for_turn(turn)
+  local before = turn.before
+  while before do
+    local joined, err = before.task:join()
+    if not joined and before.task:status() == "running" then
+      return nil, err -- it is we who were cancelled
+    end
+    before = before.before
+  end
+  turn.before = nil
+  return true
+end
+
 ---Runs a cell after those that were given before it. Waits. After its time the cell is
 ---interrupted; one that does not react ends the kernel.
 ---@param code string
@@ -212,18 +229,18 @@ end
 ---@return true|nil
 ---@return enclave.Error? err the kernel is dead, or the task was cancelled
 function Kernel:execute(code, timeout, listener)
-  local before = self.last
-  local task = core.spawn(function()
-    if before then
-      before:join()
-    end
-    if self.dead then
+  local turn = { before = self.last }
+  turn.task = core.spawn(function()
+    local fine, err = wait_for_turn(turn)
+    if not fine then
+      return nil, err
+    elseif self.dead then
       return nil, errors.new("closed", "the kernel has ended", "notebook")
     end
     return self:run_cell(code, timeout, listener)
   end)
-  self.last = task
-  local _ <close> = task
+  self.last = turn
+  local task <close> = turn.task
   local joined, fine, err = task:join()
   if not joined then
     return nil, fine

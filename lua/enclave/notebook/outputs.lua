@@ -58,7 +58,7 @@ end
 ---@param frame table of the kernel
 function Outputs:frame(frame)
   local size = size_of(frame)
-  if size > self.rich_left then
+  if size > self.rich_left or frame.type == "too_large" then
     self.truncated = true
     return
   end
@@ -80,7 +80,7 @@ function Outputs:frame(frame)
     end
     self.traceback = table.concat(lines, "\n")
     table.insert(self.list, { output_type = "error", ename = frame.ename, evalue = frame.evalue,
-      traceback = lines })
+      traceback = json.array(lines) })
   end
 end
 

@@ -4,9 +4,10 @@
 -- marked by a token that nobody else knows, frames with everything that is not text. Its input ends
 -- with the engine, and so does it.
 return [==[
-import ast, base64, builtins, io, json, linecache, os, queue, re, signal, sys, threading
+import ast, base64, builtins, io, json, linecache, math, os, queue, re, signal, sys, threading
 import traceback, types
 
+LARGEST = 30 << 20  # bytes of a frame
 requests = queue.Queue()
 state = types.SimpleNamespace(running=None, count=0, pid=os.getpid(), shown=set())
 control = os.fdopen(os.dup(0), "rb")
@@ -36,16 +37,34 @@ def flush():
             pass
 
 
+def encode(value):
+    # A surrogate that stands alone has no place in UTF-8.
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def frame(kind, **fields):
     if os.getpid() != state.pid:
         return
     flush()
-    data = json.dumps({"type": kind, "id": state.running, **fields}).encode()
-    write_all(1, b"\0%s:%d\n" % (token, len(data)) + data)
+    data = encode({"type": kind, "id": state.running, **fields})
+    if len(data) > LARGEST:
+        data = encode({"type": "too_large", "id": state.running})
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # whole or not at all
+    try:
+        write_all(1, b"\0%s:%d\n" % (token, len(data)) + data)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def plain(value):
-    good = isinstance(value, (str, int, float, bool, type(None), list, dict))
+    """What JSON can carry: numbers that are none are null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(member) for member in value]
+    good = isinstance(value, (str, int, bool, type(None)))
     return value if good else str(value)
 
 
@@ -184,7 +203,7 @@ def with_ipython():
 
     class Publisher(DisplayPublisher):
         def publish(self, data, metadata=None, *args, **kwargs):
-            frame("display_data", data=bundle(data), metadata=metadata or {})
+            frame("display_data", data=bundle(data), metadata=plain(metadata or {}))
 
         def clear_output(self, wait=False):
             frame("clear_output")
@@ -195,7 +214,7 @@ def with_ipython():
 
         def write_format_data(self, format_dict, md_dict=None):
             frame("execute_result", count=state.count, data=bundle(format_dict),
-                  metadata=md_dict or {})
+                  metadata=plain(md_dict or {}))
 
         def finish_displayhook(self):
             pass
@@ -258,7 +277,7 @@ def cell(shell, request):
         os._exit(0 if fine else 1)
     done, state.running = state.running, None
     flush()
-    data = json.dumps({"type": "done", "id": done, "ok": bool(fine), "count": state.count}).encode()
+    data = encode({"type": "done", "id": done, "ok": bool(fine), "count": state.count})
     write_all(1, b"\0%s:%d\n" % (token, len(data)) + data)
     write_all(2, b"\0%s:%d\n" % (token, done))
 

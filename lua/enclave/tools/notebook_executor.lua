@@ -1,5 +1,6 @@
 -- Runs cells of a notebook: names, imports and files stay from one call to the next, as long as the
 -- sandbox lives. A sandbox of a pool is lent for one call, so there every call begins afresh.
+local core = require "enclave.core"
 local errors = require "enclave.errors"
 local kernel = require "enclave.notebook.kernel"
 local outputs = require "enclave.notebook.outputs"
@@ -8,10 +9,18 @@ local most_kernels = 8
 
 ---@type table<enclave.Sandbox, table<string, enclave.Kernel>>
 local kernels = setmetatable({}, { __mode = "k" })
+---@type table<enclave.Sandbox, table<string, enclave.Task>>
+local starting = setmetatable({}, { __mode = "k" })
+
+local function of(map, sandbox)
+  map[sandbox] = map[sandbox] or {}
+  return map[sandbox]
+end
 
 local config = { type = "object", additionalProperties = false, properties = {
-  timeout = { type = "number", exclusiveMinimum = 0, default = 30,
-    description = "Seconds that a cell may run when the call does not say" },
+  timeout = { type = "number", exclusiveMinimum = 0,
+    description = "Seconds that a cell may run when the call does not say; default: the"
+      .. " sandbox's" },
   max_output_size = { type = "integer", minimum = 1, default = 1048576,
     description = "Bytes of a cell's text that are kept" },
   python_path = { type = "string", minLength = 1, default = "python3",
@@ -20,10 +29,48 @@ local config = { type = "object", additionalProperties = false, properties = {
     description = "Do without IPython, also where the image has it" },
 } }
 
+-- Starts one; calls that come meanwhile wait for it.
+local function start(sandbox, name, wanted)
+  local all, tasks = of(kernels, sandbox), of(starting, sandbox)
+  local facts, failed = sandbox:describe()
+  if not facts then
+    return nil, failed
+  end
+  local task <close> = core.spawn(function()
+    local started, err = kernel.start(sandbox, { python_path = wanted.python_path,
+      plain = wanted.plain, lifetime = facts.config.max_timeout, timeout = facts.config.timeout })
+    all[name], tasks[name] = started, nil
+    return started, err
+  end)
+  tasks[name] = task
+  local joined, started, err = task:join()
+  if not joined then
+    return nil, started
+  end
+  return started, err
+end
+
+-- Waits while other calls start a kernel of this name.
+local function wait_for_start(tasks, name)
+  while tasks[name] do
+    local task = tasks[name]
+    local joined, err = task:join()
+    if not joined and task:status() == "running" then
+      return nil, err -- it is we who were cancelled
+    elseif tasks[name] == task then -- it did not come to its end
+      tasks[name] = nil
+    end
+  end
+  return true
+end
+
 -- The kernel of this name, started when there is none; how it came.
 local function kernel_of(sandbox, params, wanted)
-  local all = kernels[sandbox] or {}
-  kernels[sandbox] = all
+  local all, tasks = of(kernels, sandbox), of(starting, sandbox)
+  local fine, err = wait_for_start(tasks, params.kernel)
+  if not fine then
+    return nil, err
+  end
   local found = all[params.kernel]
   if found and (params.restart or found.dead) then
     found:close()
@@ -34,6 +81,9 @@ local function kernel_of(sandbox, params, wanted)
     return found
   end
   local count = 0
+  for _ in pairs(tasks) do
+    count = count + 1
+  end
   for name, other in pairs(all) do
     count = count + 1
     if other.dead then
@@ -44,11 +94,7 @@ local function kernel_of(sandbox, params, wanted)
     return nil, errors.new("exhausted", ("kernel: this sandbox has %d already"):format(count),
       "notebook")
   end
-  local facts = sandbox:describe()
-  local started, err = kernel.start(sandbox, { python_path = wanted.python_path,
-    plain = wanted.plain, lifetime = facts and facts.config and facts.config.max_timeout })
-  all[params.kernel] = started
-  return started, err
+  return start(sandbox, params.kernel, wanted)
 end
 
 local function result_of(cell, found, fine, err, timeout)
@@ -99,7 +145,7 @@ return {
     local _ <close> = context.pool and found or nil -- the next borrower has one of its own
     local cell = outputs.new(context.config.max_output_size,
       { stdout = context.on_stdout, stderr = context.on_stderr })
-    local timeout = params.timeout or context.config.timeout
+    local timeout = params.timeout or context.config.timeout or found.timeout
     local fine, problem = found:execute(params.code, timeout, cell)
     if not fine and (problem.code == "cancelled" or problem.code == "lost") then
       return nil, problem
