@@ -22,7 +22,7 @@ describe("json", function()
   end)
 
   it("writes every kind of number and text as JSON has it", function()
-    assert.equal('[-0.125,1e+300,0.33333333333333,9223372036854775807,-9223372036854775808,0]',
+    assert.equal('[-0.125,1e+300,0.3333333333333333,9223372036854775807,-9223372036854775808,0]',
       json.encode({ -0.125, 1e300, 1 / 3, math.maxinteger, math.mininteger, -0.0 }))
     assert.equal('{"-1":3,"0.5":2,"9223372036854775807":4,"a":1}',
       json.encode({ a = 1, [0.5] = 2, [-1.0] = 3, [math.maxinteger] = 4 }))
@@ -72,6 +72,19 @@ describe("json", function()
   it("gives back what it wrote", function()
     local value = { a = { 1, 2, { b = "ä\n\\/" } }, c = true, d = -0.125, e = 2 ^ 40 | 0 }
     assert.same(value, json.decode(json.encode(value)))
+    for _, number in ipairs({ math.maxinteger, math.mininteger, (1 << 53) + 1, 0.1 + 0.2, 1 / 3,
+      1763730000.123456, 5e-324, 1.7976931348623157e308, 2 ^ 63 }) do
+      local got = json.decode(json.encode({ number, tostring(number), { a = number } }))
+      assert.equal(number, got[1])
+      assert.equal(math.type(number), math.type(got[1]))
+      assert.equal(tostring(number), got[2])
+      assert.equal(number, got[3].a)
+    end
+    assert.equal(math.maxinteger, json.decode(tostring(math.maxinteger)))
+    local mixed = json.decode('{"a":18446744073709551616,"b":1234567890123456789,"c":null}')
+    assert.equal(2 ^ 64, mixed.a)
+    assert.equal("number", type(mixed.b))
+    assert.equal(json.null, mixed.c)
   end)
 end)
 

@@ -66,7 +66,8 @@ function json.decode(text)
   if not ok then
     return nil, (tostring(value):gsub("^.-:%d+: ", ""))
   end
-  return settle(value)
+  local exact = core.json_integers(tostring(text))
+  return settle(exact == nil and value or exact)
 end
 
 return json

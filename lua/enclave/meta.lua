@@ -373,6 +373,10 @@ function Watch:close() end
 ---@return string # throws a string when there is no such text
 function core.json_encode(value, array, ready) end
 
+---@param text string JSON
+---@return any value nil: no integer in it is too long for a double, or it cannot be read
+function core.json_integers(text) end
+
 ---@param bytes string
 ---@return string
 function core.base64_encode(bytes) end

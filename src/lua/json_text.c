@@ -1,5 +1,6 @@
 /* core.json_encode: the text of a Lua value, with what lua-cjson leaves open: keys in order,
- * empty arrays, integers that stay integers, bytes that are not UTF-8. */
+ * empty arrays, integers that stay integers, bytes that are not UTF-8. core.json_integers: a value
+ * of a text with integers that lua-cjson, which reads all numbers as doubles, would change. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,18 @@ static bool write_text(struct writer *w, const char *text, size_t len) {
     return fine && put(w, (const char *)plain, (size_t)(at - plain)) && put(w, "\"", 1);
 }
 
+/* As few digits as give back the same number. */
+static int real_text(lua_Number value, char text[32]) {
+    static const int digits[] = {14, 16, 17};
+    int len = 0;
+    for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
+        len = snprintf(text, 32, "%.*g", digits[i], value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return len;
+}
+
 /* Into text, as JSON has it: a number that is none is null. */
 static size_t number_text(lua_State *L, int index, char text[32]) {
     lua_Number value = lua_tonumber(L, index);
@@ -92,7 +105,7 @@ static size_t number_text(lua_State *L, int index, char text[32]) {
     else if (value != value || value - value != 0)
         len = snprintf(text, 32, "null");
     else
-        len = snprintf(text, 32, "%.14g", value);
+        len = real_text(value, text);
     char *comma = strchr(text, ','); /* of the locale */
     if (comma)
         *comma = '.';
@@ -271,4 +284,38 @@ static int encode(lua_State *L) {
     return 1;
 }
 
-const luaL_Reg l_json_functions[] = {{"json_encode", encode}, {NULL, NULL}};
+/* ---- reading ------------------------------------------------------------------------------ */
+
+#define DIGITS 16 /* of the first integer that no double holds */
+
+/* Also in a string: then the text is read once more for nothing. */
+static bool has_long_integer(const char *text, size_t len) {
+    bool fraction = false;
+    size_t run = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] >= '0' && text[i] <= '9') {
+            if (++run == DIGITS && !fraction)
+                return true;
+        } else {
+            run = 0;
+            fraction = text[i] == '.';
+        }
+    }
+    return false;
+}
+
+/* core.json_integers(text) */
+static int integers(lua_State *L) {
+    size_t len;
+    const char *text = l_check_bytes(L, 1, "json_integers", "text", &len);
+    json_t *json = has_long_integer(text, len)
+                       ? json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
+                       : NULL;
+    if (!json)
+        return 0;
+    l_push_json(L, json);
+    return 1;
+}
+
+const luaL_Reg l_json_functions[] = {
+    {"json_encode", encode}, {"json_integers", integers}, {NULL, NULL}};
