@@ -228,6 +228,14 @@ describe("comparing", function()
     same("0.1 1e6 x", "0.1000001 1000000.5 x", "lines", 1e-6)
     differs('token 1, line 1: expected "0.1", got "0.11"', "0.1", "0.11", "lines", 1e-6)
     differs('token 1, line 1: expected "1", got "nan"', "1", "nan", "lines", 1e-6)
+    for wanted, got in pairs({ ["9223372036854775807"] = "-9223372036854775808",
+      ["-9223372036854775807"] = "3", ["1e999"] = "5" }) do
+      differs(('token 1, line 1: expected "%s", got "%s"'):format(wanted, got), wanted, got,
+        "lines", 1e-6)
+    end
+    differs('token 1, line 1: expected "9007199254740993", got "9007199254740992"',
+      "9007199254740993", "9007199254740992", "lines", 0)
+    same("9007199254740993", "9007199254740992", "lines", 1e-9)
   end)
 
   it("takes no longer for output that was made to take long", function()
@@ -246,6 +254,13 @@ describe("comparing", function()
     local difference = compare.difference(long .. "a" .. long, long .. "b" .. long, "lines")
     assert.matches("line 1, column 100001: expected …\"x+ax+\"…, got …\"x+bx+\"…", difference)
     assert.is_true(#difference < 200)
+    for shift = 0, 3 do
+      local text = ("a"):rep(shift) .. ("é€𝄞"):rep(100)
+      for at = 1, 200, 7 do
+        local other = text:sub(1, utf8.offset(text, at) - 1) .. "?" .. text
+        assert.truthy(utf8.len(compare.difference(text, other, "lines")))
+      end
+    end
   end)
 end)
 

@@ -3,16 +3,27 @@ local compare = {}
 
 local most_shown = 40 -- bytes of each side in a difference
 
+-- Where the character begins that this byte is of.
+local function character(text, at)
+  for from = at, math.max(1, at - 3), -1 do
+    if not text:find("^[\x80-\xbf]", from) then
+      return from
+    end
+  end
+  return at
+end
+
 -- Around a column; a mark where something was left out.
 local function excerpt(text, column)
-  local from = math.max(1, column - most_shown // 2)
-  local cut = text:sub(from, from + most_shown - 1)
+  local from = character(text, math.max(1, column - most_shown // 2))
+  local to = character(text, from + most_shown) - 1
+  local cut = text:sub(from, to)
   cut = cut:gsub("[%c\\\"]", function(c)
     return c == "\t" and "\\t" or c == "\r" and "\\r" or c == "\n" and "\\n"
       or c:find("[\\\"]") and "\\" .. c or ("\\x%02x"):format(c:byte())
   end)
   return ('%s"%s"%s'):format(from > 1 and "…" or "", cut,
-    from + most_shown - 1 < #text and "…" or "")
+    to < #text and "…" or "")
 end
 
 local function first_difference(a, b)
@@ -75,7 +86,9 @@ local function is_close(wanted, got, tolerance)
   if not (a and b) then
     return false
   end
-  return a == b or math.abs(a - b) <= tolerance * math.max(1, math.abs(a))
+  local gap = math.abs(a - (b + 0.0)) -- as floats: integers would wrap around
+  return a == b or gap < math.huge and (gap > 0 or tolerance > 0)
+    and gap <= tolerance * math.max(1, math.abs(a + 0.0))
 end
 
 -- Each token and the line it is on.
