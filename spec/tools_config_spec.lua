@@ -29,6 +29,20 @@ describe("tools_config", function()
     end
   end)
 
+  it("keeps an option that is false beside enabled", function()
+    local folder = support.folder()
+    finally(function()
+      folder:remove()
+    end)
+    local path = folder:write("switch.lua", [[return { name = "switch", api = 1,
+      config = { type = "object", properties = { on = { type = "boolean", default = true } } },
+      execute = function(_, _, context) return tostring(context.config.on) end }]])
+    local manager <close> = assert(enclave.manager{ tools = { path }, log_level = "error" })
+    assert(manager:initialize_pool{ sandbox_type = "fake", config = { tools_config = {
+      switch = { enabled = true, on = false } } } })
+    assert.equal("false", manager:execute_tool_in_pool("switch").output)
+  end)
+
   it("leaves out a tool that is not enabled", function()
     local box <close> = sandbox{ shell_executor = { enabled = true },
       python_executor = { enabled = false } }

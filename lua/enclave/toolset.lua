@@ -22,7 +22,9 @@ local function without_enabled(name, config, op)
   errors.check(op, ("config.tools_config.%s.enabled"):format(name), config.enabled, "boolean")
   local rest = {}
   for key, value in pairs(config) do
-    rest[key] = key ~= "enabled" and value or nil
+    if key ~= "enabled" then
+      rest[key] = value
+    end
   end
   return config.enabled and rest
 end
