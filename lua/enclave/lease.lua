@@ -22,7 +22,7 @@ local lease = {}
 ---@return enclave.Lease
 function lease.new(manager, entry, sandbox, tool_name)
   sandbox_methods.bind(sandbox, { work_folder = entry.config.working_dir,
-    execute = entry.executor })
+    keeps = entry.reuse == "keep", execute = entry.executor })
   return setmetatable({ manager = manager, entry = entry, sandbox = sandbox, context = {
     pool = entry.name,
     sandbox_type = entry.sandbox_type,

@@ -55,6 +55,7 @@ return function(options)
   if not sandbox then
     return nil, err
   end
-  sandbox_methods.bind(sandbox, { execute = execute.alone(tools, create) })
+  sandbox_methods.bind(sandbox, { execute = execute.alone(tools, create),
+    keeps = not config.reuse or config.reuse == "keep" })
   return sandbox
 end

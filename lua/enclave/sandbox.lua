@@ -2,6 +2,7 @@
 -- one's own.
 local core = require "enclave.core"
 local errors = require "enclave.errors"
+local names = require "enclave.files.names"
 local run_spec = require "enclave.run_spec"
 local stream = require "enclave.stream"
 
@@ -10,6 +11,7 @@ local sandbox = {}
 ---What the policy knows about a sandbox: which tools, which work folder, files in use.
 ---@class enclave.SandboxContext
 ---@field work_folder? string
+---@field keeps? boolean what is in its work folder is its user's
 ---@field in_use? table<string, boolean>
 ---@field redactors? table<enclave.Redactor, integer> of the tool calls that run in it
 ---@field execute? fun(sandbox: enclave.Sandbox, tool: string, parameters?: table, options?: table)
@@ -56,9 +58,11 @@ local function work_folder_of(box)
   return context.work_folder
 end
 
--- Runs at the same time in one sandbox must not share the file of their code.
+-- Runs at the same time in one sandbox must not share the file of their code; nor is it one that
+-- its user may have, such as main.py, where files are kept.
 local function free_name(context, file)
   context.in_use = context.in_use or {}
+  file = context.keeps and "." .. file or file
   local name, stem, extension = file, file:match("^(.*)(%..*)$")
   local count = 1
   while context.in_use[name] do
@@ -67,6 +71,26 @@ local function free_name(context, file)
   end
   context.in_use[name] = true
   return name
+end
+
+---Code goes to other files than these, until the value is closed.
+---@param box enclave.Sandbox
+---@param files table<string, any> by name
+---@return any # to be closed
+function sandbox.reserve(box, files)
+  local context, taken = context_of(box), {}
+  context.in_use = context.in_use or {}
+  for name in pairs(files) do
+    name = names.absolute(name, ""):sub(2)
+    if not context.in_use[name] then
+      context.in_use[name], taken[name] = true, true
+    end
+  end
+  return setmetatable({}, { __close = function()
+    for name in pairs(taken) do
+      context.in_use[name] = nil
+    end
+  end })
 end
 
 -- exec, and what to call when the run has ended.

@@ -15,7 +15,7 @@ local Sandboxes = {}
 local statuses = { initializing = true, running = true, idle = true, busy = true,
   stopping = true, stopped = true, error = true }
 local goodbye = 5       -- seconds that on_destroy hooks may take
-local forgotten = 3600  -- seconds after which a stopped one is no longer listed
+local forgotten = 3600  -- seconds after which one that stopped or died is no longer listed
 
 ---Makes a sandbox that lives until it is stopped or the manager closes. Waits until it is up.
 ---@param sandbox_type? string default "docker"
@@ -51,7 +51,8 @@ function Sandboxes:create_sandbox(sandbox_type, config, options)
   local entry = { sandbox = sandbox, tools = tools, tools_config = config and config.tools_config,
     context = { sandbox_type = sandbox_type, reuse = "keep" },
     first_facts = sandbox:describe() or { id = sandbox.id, config = {}, metadata = {} } }
-  sandbox_methods.bind(sandbox, { execute = execute.alone(tools, create) })
+  sandbox_methods.bind(sandbox, { execute = execute.alone(tools, create),
+    keeps = not (config and config.reuse) or config.reuse == "keep" })
   local fine
   fine, err = hooks.run(self.registry:hooks("on_create"), "on_create", sandbox, entry.context)
   if not fine or self.closed then
@@ -105,7 +106,11 @@ end
 local function forget_old(self)
   local now = core.now()
   for id, entry in pairs(self.sandboxes) do
-    if entry.stopped_at and now - entry.stopped_at > forgotten then
+    if not entry.ended_at and entry.sandbox:status() == "error" then
+      entry.ended_at = now -- it has died
+    end
+    local ended_at = entry.stopped_at or entry.ended_at
+    if ended_at and now - ended_at > forgotten then
       self.sandboxes[id] = nil
     end
   end

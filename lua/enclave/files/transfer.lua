@@ -3,6 +3,7 @@ local base64 = require "enclave.base64"
 local errors = require "enclave.errors"
 local glob = require "enclave.files.glob"
 local names = require "enclave.files.names"
+local sandbox_methods = require "enclave.sandbox"
 local walk = require "enclave.files.walk"
 
 local transfer = {}
@@ -187,6 +188,7 @@ function transfer.run(sandbox, params, spec, most_bytes)
     fine, err = transfer.send(sandbox, files)
   end
   if fine then
+    local _ <close> = sandbox_methods.reserve(sandbox, files)
     run, err = sandbox:run(spec)
   end
   if run then

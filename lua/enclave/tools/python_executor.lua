@@ -1,4 +1,5 @@
--- Runs a Python program: its text becomes main.py in the work folder.
+-- Runs a Python program: its text becomes a file in the work folder, main.py, or another one where
+-- that may be the user's.
 local program_tool = require "enclave.program_tool"
 local restrict = require "enclave.restrict"
 
