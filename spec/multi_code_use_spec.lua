@@ -130,6 +130,24 @@ describe("multi_code_executor", function()
     assert.equal("one\ntwo\n", result.output)
   end)
 
+  it("finds what was installed meanwhile in a sandbox that is kept", function()
+    local config = { image = support.image,
+      env_vars = { PATH = "/sandbox/bin:/usr/local/bin:/usr/bin:/bin" } }
+    local first, other = assert(manager:create_sandbox("docker", config)),
+      assert(manager:create_sandbox("docker", config))
+    local function lua(id)
+      return assert(manager:execute_tool(id, "multi_code_executor", { language = "lua",
+        code = "" }))
+    end
+    assert.matches("which this image lacks", lua(first).error, 1, true)
+    assert(manager:execute_tool(first, "shell_executor", { command = "mkdir bin; printf"
+      .. " '#!/bin/sh\\necho installed\\n' > bin/lua; chmod 755 bin/lua" }))
+    assert.equal("installed\n", lua(first).output)
+    assert.matches("which this image lacks", lua(other).error, 1, true)
+    assert(manager:delete_sandbox(first))
+    assert(manager:delete_sandbox(other))
+  end)
+
   it("works on the exec channel too", function()
     local call = pool("exec", { channel = "exec" })
     local result = call{ language = "stamp", code = "a", files = { ["sub/x"] = "" } }

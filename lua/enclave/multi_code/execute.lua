@@ -84,7 +84,7 @@ local function read(sandbox, params, context)
     list, err = cases.read(params.cases or {})
   end
   if list then
-    facts, err = toolchain.facts(sandbox)
+    facts, err = toolchain.facts(sandbox, context.clean)
   end
   if facts then
     job, err = jobs.read(language, params, context.config, facts)

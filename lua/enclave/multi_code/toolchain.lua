@@ -1,6 +1,8 @@
 -- Which languages an image has: looked up once per image, by one run that asks for every
--- program that some language needs.
+-- program that some language needs. A sandbox that came to its caller with what others left in it
+-- is looked at by itself, and again when something is missing: it may be there by now.
 local errors = require "enclave.errors"
+local json = require "enclave.json"
 
 local toolchain = {}
 
@@ -22,10 +24,11 @@ local count = 0
 
 ---What is known about the sandbox that calls need: its limits, its work folder, its image.
 ---@param sandbox enclave.Sandbox
+---@param clean boolean it is as its image is
 ---@return table|nil facts { folder, user, memory, cpus, max_timeout, bound: it shares folders with
---- the host, key: of its image and environment }
+--- the host, clean, key: of its image (or of itself) and environment }
 ---@return enclave.Error? err
-function toolchain.facts(sandbox)
+function toolchain.facts(sandbox, clean)
   local described, err = sandbox:describe()
   if not described then
     return nil, err
@@ -39,8 +42,8 @@ function toolchain.facts(sandbox)
   return { folder = config.working_dir or "/sandbox", user = config.user or "",
     memory = config.memory_limit or 0,
     cpus = config.cpu_limit or 1, max_timeout = config.max_timeout or math.huge,
-    bound = next(config.volumes or {}) ~= nil,
-    key = (metadata.image_id or described.id) .. table.concat(parts) }
+    bound = next(config.volumes or {}) ~= nil, clean = clean,
+    key = (clean and metadata.image_id or described.id) .. table.concat(parts) }
 end
 
 local function remember(key, entry)
@@ -53,9 +56,9 @@ local function remember(key, entry)
   images[key] = entry
 end
 
--- Asks for what has not been asked for yet.
-local function programs_of(sandbox, facts, set)
-  local entry = images[facts.key] or { programs = {} }
+-- Asks for what has not been asked for yet; anew: for all.
+local function programs_of(sandbox, facts, set, anew)
+  local entry = not anew and images[facts.key] or { programs = {} }
   local unknown = {}
   for _, name in ipairs(set.programs) do
     if entry.programs[name] == nil then
@@ -144,6 +147,13 @@ function toolchain.choose(sandbox, facts, set, language)
     return nil, nil, err
   end
   local variant, missing = find(language, programs)
+  if not variant and not facts.clean then
+    programs, err = programs_of(sandbox, facts, set, true)
+    if not programs then
+      return nil, nil, err
+    end
+    variant, missing = find(language, programs)
+  end
   if variant then
     return variant
   end
@@ -151,7 +161,7 @@ function toolchain.choose(sandbox, facts, set, language)
   return nil, { status = "error", output = "", error = ("%s needs %s, which this image lacks;"
     .. " languages of this image: %s"):format(language.name, table.concat(missing, " and "),
     #names > 0 and table.concat(names, ", ") or "none"),
-    metadata = { language = language.name, missing = missing, languages = names } }
+    metadata = { language = language.name, missing = missing, languages = json.array(names) } }
 end
 
 ---What the programs of a language call themselves: asked once per image.
