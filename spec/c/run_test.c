@@ -63,6 +63,16 @@ static void test_cap(void **state) {
     assert_int_equal(caller.result.out.bytes.len, 1024);
     assert_true(caller.result.out.bytes.cap <= 4096);
     forget(&caller);
+    start_spec(&box,
+               &caller,
+               &(struct enc_run_spec){.argv = ARGV("spam", "70000000"),
+                                      .deadline = ENC_NEVER,
+                                      .max_output = 1ull << 40});
+    UNTIL(box.f.loop, caller.done);
+    assert_int_equal(caller.result.out.bytes.len, ENC_RUN_OUTPUT_MOST);
+    assert_int_equal(caller.result.out.total, 70000000);
+    assert_true(caller.result.out.truncated);
+    forget(&caller);
     box_close(&box);
 }
 

@@ -133,8 +133,8 @@ struct enc_run *enc_run_start(struct enc_sandbox *sandbox,
     run->deadline =
         spec->deadline == ENC_NEVER ? enc_deadline_in_seconds(config->timeout) : spec->deadline;
     run->max_output = spec->max_output ? spec->max_output : config->max_output_bytes;
-    if (run->max_output > SIZE_MAX / 4)
-        run->max_output = SIZE_MAX / 4;
+    if (run->max_output > ENC_RUN_OUTPUT_MOST)
+        run->max_output = ENC_RUN_OUTPUT_MOST;
     run->started_ns = enc_now();
     run->input_open = spec->stdin_open;
     run->result.exit_code = -1;

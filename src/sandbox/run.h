@@ -33,6 +33,10 @@ struct enc_run_spec {
     struct enc_limits limits; /* on top of the config's: the smaller holds */
 };
 
+/* So many bytes of a stream a result holds at most, whatever was asked for: it is the engine's
+ * memory, and over HTTP strangers ask. */
+#define ENC_RUN_OUTPUT_MOST (64u << 20)
+
 enum enc_run_status {
     ENC_RUN_EXITED,
     ENC_RUN_SIGNALED,
