@@ -31,7 +31,6 @@ static void test_defaults(void **state) {
     struct enclave_error err = {0};
     struct enc_config *config = enc_config_from_json(NULL, ENC_FOR_POOL, &err);
     assert_non_null(config);
-    assert_string_equal(config->driver, "docker");
     assert_string_equal(config->image, "python:3.11-slim");
     assert_null(config->command);
     assert_string_equal(config->working_dir, "/sandbox");

@@ -93,7 +93,7 @@ static void version_is_negotiated(void **state) {
     assert_null(enc_docker_api_version(own));
     /* Both wait for the one negotiation. */
     assert_non_null(enc_docker_version(own, answer(&first), NULL));
-    assert_non_null(enc_docker_info(own, answer(&second), NULL));
+    assert_non_null(enc_docker_version(own, answer(&second), NULL));
     while (!first.done || !second.done)
         enc_loop_turn(loop, true);
     FINE(&first);
@@ -109,10 +109,10 @@ static void a_call_can_be_cancelled_and_the_client_freed(void **state) {
     (void)state;
     struct asked asked, other;
     struct enc_docker *own = enc_docker_from_env(loop, NULL, NULL);
-    struct enc_docker_call *call = enc_docker_info(own, answer(&asked), NULL);
+    struct enc_docker_call *call = enc_docker_version(own, answer(&asked), NULL);
     enc_docker_cancel(call);
     assert_int_equal(enc_loop_operations(loop), 0); /* and the negotiation with it */
-    enc_docker_info(own, answer(&asked), NULL);
+    enc_docker_version(own, answer(&asked), NULL);
     assert_non_null(enc_docker_events(own, NULL, on_event, answer(&other), NULL));
     asked.frees = own;
     while (!asked.done)
@@ -128,11 +128,11 @@ static void unreachable_says_what_to_do(void **state) {
     struct asked asked;
     struct enc_docker *own = enc_docker_from_env(loop, "unix:///nowhere/docker.sock", NULL);
     for (int i = 0; i < 2; i++) {
-        assert_non_null(enc_docker_info(own, answer(&asked), NULL));
+        assert_non_null(enc_docker_version(own, answer(&asked), NULL));
         while (!asked.done)
             enc_loop_turn(loop, true);
         assert_int_equal(asked.err.code, ENCLAVE_UNAVAILABLE);
-        assert_string_equal(asked.err.op, "docker.info");
+        assert_string_equal(asked.err.op, "docker.version");
         assert_non_null(strstr(asked.err.message, "unix:///nowhere/docker.sock"));
         assert_non_null(strstr(asked.err.message, "DOCKER_HOST"));
     }

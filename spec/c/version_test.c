@@ -46,10 +46,10 @@ static void on_done(void *data, json_t *reply, const struct enclave_error *err) 
         call->err = *err;
 }
 
-static struct call info(struct enc_docker *docker, struct enc_loop *loop) {
+static struct call version(struct enc_docker *docker, struct enc_loop *loop) {
     struct call call = {0};
     struct enc_docker_for answer = {enc_deadline_in(20 * ENC_NS_PER_S), on_done, &call};
-    assert_non_null(enc_docker_info(docker, answer, NULL));
+    assert_non_null(enc_docker_version(docker, answer, NULL));
     while (!call.done)
         enc_loop_turn(loop, true);
     return call;
@@ -62,12 +62,21 @@ static void speaks_what_both_speak(void **state) {
         enum enclave_code code;
         const char *why;
     } engines[] = {
-        {"{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.12\"}", "GET /v1.41/info HTTP/1.1", 0, 0},
-        {"{\"ApiVersion\":\"1.52\",\"MinAPIVersion\":\"1.44\"}", "GET /v1.52/info HTTP/1.1", 0, 0},
-        {"{\"ApiVersion\":\"1.60\",\"MinAPIVersion\":\"1.44\"}", "GET /v1.52/info HTTP/1.1", 0, 0},
-        {"{\"ApiVersion\":\"1.47\"}", "GET /v1.47/info HTTP/1.1", 0, 0},
+        {"{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.12\"}",
+         "GET /v1.41/version HTTP/1.1",
+         0,
+         0},
+        {"{\"ApiVersion\":\"1.52\",\"MinAPIVersion\":\"1.44\"}",
+         "GET /v1.52/version HTTP/1.1",
+         0,
+         0},
+        {"{\"ApiVersion\":\"1.60\",\"MinAPIVersion\":\"1.44\"}",
+         "GET /v1.52/version HTTP/1.1",
+         0,
+         0},
+        {"{\"ApiVersion\":\"1.47\"}", "GET /v1.47/version HTTP/1.1", 0, 0},
         {"{\"ApiVersion\":\"\\t +001.0047\"}", "", ENCLAVE_PROTOCOL, "is no Docker Engine"},
-        {"{\"ApiVersion\":\"  1.047\"}", "GET /v1.47/info HTTP/1.1", 0, 0},
+        {"{\"ApiVersion\":\"  1.047\"}", "GET /v1.47/version HTTP/1.1", 0, 0},
         {"{\"ApiVersion\":\"-1.47\"}", "", ENCLAVE_PROTOCOL, "is no Docker Engine"},
         {"{\"ApiVersion\":\"1.70\",\"MinAPIVersion\":\"1.53\"}",
          "",
@@ -87,7 +96,7 @@ static void speaks_what_both_speak(void **state) {
         struct enc_docker *docker = enc_docker_new(at.loop, &at.endpoint, NULL);
         snprintf(about, sizeof about, "%s", engines[i].about);
         *asked = '\0';
-        struct call call = info(docker, at.loop);
+        struct call call = version(docker, at.loop);
         assert_int_equal(call.err.code, engines[i].code);
         assert_string_equal(asked, engines[i].asked);
         if (engines[i].why)
@@ -104,20 +113,20 @@ static void an_engine_that_was_away_may_be_another(void **state) {
     open_setting(&at, false, serve);
     struct enc_docker *docker = enc_docker_new(at.loop, &at.endpoint, NULL);
     strcpy(about, "{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.12\"}");
-    assert_int_equal(info(docker, at.loop).err.code, 0);
+    assert_int_equal(version(docker, at.loop).err.code, 0);
     assert_string_equal(enc_docker_api_version(docker), "1.41");
 
     enc_loop_drop_idle(at.loop);
     snprintf(path, sizeof path, "%s.away", at.server.path);
     assert_int_equal(rename(at.server.path, path), 0);
-    assert_int_equal(info(docker, at.loop).err.code, ENCLAVE_UNAVAILABLE);
-    assert_int_equal(info(docker, at.loop).err.code, ENCLAVE_UNAVAILABLE);
+    assert_int_equal(version(docker, at.loop).err.code, ENCLAVE_UNAVAILABLE);
+    assert_int_equal(version(docker, at.loop).err.code, ENCLAVE_UNAVAILABLE);
     assert_string_equal(enc_docker_api_version(docker), "1.41");
 
     strcpy(about, "{\"ApiVersion\":\"1.52\",\"MinAPIVersion\":\"1.44\"}");
     assert_int_equal(rename(path, at.server.path), 0);
-    assert_int_equal(info(docker, at.loop).err.code, 0);
-    assert_string_equal(asked, "GET /v1.52/info HTTP/1.1");
+    assert_int_equal(version(docker, at.loop).err.code, 0);
+    assert_string_equal(asked, "GET /v1.52/version HTTP/1.1");
     assert_string_equal(enc_docker_api_version(docker), "1.52");
     enc_docker_free(docker);
     close_setting(&at);

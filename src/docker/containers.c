@@ -24,12 +24,6 @@ struct enc_docker_call *enc_docker_version(struct enc_docker *docker,
     return simple(docker, "docker.version", "GET", PATH("/version"), NULL, answer, err);
 }
 
-struct enc_docker_call *enc_docker_info(struct enc_docker *docker,
-                                        struct enc_docker_for answer,
-                                        struct enclave_error *err) {
-    return simple(docker, "docker.info", "GET", PATH("/info"), NULL, answer, err);
-}
-
 ENC_DOCKER_CALL(container_create, const char *name, const char *platform, json_t *body) {
     const char *named = name ? "?name=" : "?", *on = platform ? "&platform=" : "";
     char *path =

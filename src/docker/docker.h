@@ -24,9 +24,9 @@ struct enc_docker_call;
 /* reply: borrowed, NULL when the answer has no JSON body. */
 typedef void enc_docker_done(void *data, json_t *reply, const struct enclave_error *err);
 
-/* endpoint is copied. Does not connect: the version is negotiated by the first
- * call (an explicit enc_docker_ping is not needed) and kept, until the engine could not
- * be reached: what comes back may be another. When that fails the next call tries again. */
+/* endpoint is copied. Does not connect: the version is negotiated by the first call and kept,
+ * until the engine could not be reached: what comes back may be another. When that fails the
+ * next call tries again. */
 struct enc_docker *enc_docker_new(struct enc_loop *loop,
                                   const struct enc_endpoint *endpoint,
                                   struct enclave_error *err);
@@ -60,13 +60,10 @@ struct enc_docker_for {
                                               struct enc_docker_for answer,                        \
                                               struct enclave_error *err)
 
-/* GET /version: { ApiVersion, MinAPIVersion, Version, Os, Arch, … }, and /info. */
+/* GET /version: { ApiVersion, MinAPIVersion, Version, Os, Arch, … }. */
 struct enc_docker_call *enc_docker_version(struct enc_docker *docker,
                                            struct enc_docker_for answer,
                                            struct enclave_error *err);
-struct enc_docker_call *enc_docker_info(struct enc_docker *docker,
-                                        struct enc_docker_for answer,
-                                        struct enclave_error *err);
 
 ENC_DOCKER_CALL(image_inspect, const char *image);
 

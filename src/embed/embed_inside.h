@@ -19,7 +19,6 @@ struct enclave {
     bool pumping;     /* on that thread: callbacks are on the stack */
     bool telling;     /* on that thread: log is on the stack */
     unsigned waiting; /* on that thread: calls that turn the loop until they end */
-    struct enclave_error trouble;
     uv_async_t *wake;
     uv_prepare_t *before; /* on a borrowed loop: when tasks go on */
     uv_check_t *after;

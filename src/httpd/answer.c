@@ -142,7 +142,7 @@ int enc_httpd_begin(struct enc_httpd_request *request,
              status,
              headers))
         return -1;
-    request->streams = request->answered = true;
+    request->answered = true;
     resume(request);
     return 0;
 }

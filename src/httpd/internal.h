@@ -50,7 +50,7 @@ struct enc_httpd_request {
     bool too_large, too_many; /* of its body; of all bodies */
     bool held;      /* its user has it: set from on_request until the answer is complete */
     bool suspended; /* libmicrohttpd leaves it alone */
-    bool streams, whole, told;
+    bool whole, told;
     size_t excess; /* bytes above the limit that were read and dropped */
     char *uri, *method;
     struct enc_buf body;

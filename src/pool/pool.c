@@ -347,10 +347,6 @@ void enc_pool_free(struct enc_pool *pool) {
     free(pool);
 }
 
-const char *enc_pool_name(const struct enc_pool *pool) {
-    return pool->name;
-}
-
 struct enc_config *enc_pool_config(const struct enc_pool *pool) {
     return pool->config;
 }

@@ -116,16 +116,15 @@ void enc_pool_close(struct enc_pool *pool, void (*done)(void *data), void *data)
 /* After close has ended. */
 void enc_pool_free(struct enc_pool *pool);
 
-const char *enc_pool_name(const struct enc_pool *pool);
 struct enc_config *enc_pool_config(const struct enc_pool *pool);
 struct enc_list *enc_pool_sandboxes(struct enc_pool *pool); /* of enc_sandbox, in_owner */
 
 /* A new object:
- * { name, pool_size, max_size, idle, busy, waiting, creating, retiring,
- *   totals: { borrowed, returned, timeouts, cancelled, exhausted, created, create_failed,
- *             resets, retired: { reason: n },
+ * { name, pool_size, max_size, total, idle, busy, waiting, creating, resetting, retiring,
+ *   totals: { borrowed, returned, timeouts, cancelled, exhausted, refused, created,
+ *             create_failed, resets, reset_failed, retired: { reason: n },
  *             found: { processes, files, ipc } (what resets removed),
- *             isolation: { namespaces, reset, container } (how many runs had which), … },
+ *             isolation: { namespaces, reset, container } (how many runs had which) },
  *   wait|run|reset|create: { count, mean, p50, p90, p99, max } in seconds } */
 json_t *enc_pool_stats(const struct enc_pool *pool);
 

@@ -1,7 +1,7 @@
 /* pool_inside.h - what the files of the pool share. Private to src/pool/.
  *
- * Everything that calls back (hand-over, hooks, the end of warming and closing) happens in
- * enc_pool_work, one turn after enc_pool_kick: so no callback comes from inside a call. */
+ * Everything that calls back (hand-over, hooks, the end of warming and closing) happens in work
+ * of pool.c, one turn after enc_pool_kick: so no callback comes from inside a call. */
 #ifndef ENC_POOL_INSIDE_H
 #define ENC_POOL_INSIDE_H
 

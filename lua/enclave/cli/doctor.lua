@@ -131,7 +131,6 @@ end
 function checks.image(self)
   local found, problem = self:ask("/images/" .. self.image .. "/json")
   if found then
-    self.has_image = true
     return "ok", ("image %s, %.0f MB"):format(self.image, (found.Size or 0) / 1e6)
   end
   return "missing", ("image %s: %s"):format(self.image, problem),
@@ -154,10 +153,8 @@ function checks.agent(self)
     return "missing", problem and problem.message or ("sh ended with %s"):format(
       run.exit_code or run.status), "the image needs /bin/sh"
   end
-  self.warm = run
   return "ok", ("agent: a sandbox was up in %s, a program took %s, isolation: %s"):format(
-    console.time(up), console.time(core.now() - started), run.isolation ~= "" and run.isolation
-    or "the sandbox's")
+    console.time(up), console.time(core.now() - started), run.isolation)
 end
 
 local order = { "docker", "api", "cgroups", "seccomp", "runtime", "image", "agent" }

@@ -131,7 +131,6 @@ static struct enc_config *defaults(enum enc_config_for use) {
     if (!config)
         return NULL;
     config->refs = 1;
-    config->driver = strdup("docker");
     config->image = strdup("python:3.11-slim");
     config->working_dir = strdup("/sandbox");
     config->env = calloc(1, sizeof *config->env);
@@ -152,9 +151,9 @@ static struct enc_config *defaults(enum enc_config_for use) {
     config->remove_on_exit = true;
     config->preload = strings_of(modules, sizeof modules / sizeof *modules);
     config->warm = strings_of(NULL, 0);
-    if (config->driver && config->image && config->working_dir && config->env && config->user &&
-        config->network && config->extra_hosts && config->volumes && config->ports &&
-        config->tmpfs && config->cap_add && config->security_opt && config->preload && config->warm)
+    if (config->image && config->working_dir && config->env && config->user && config->network &&
+        config->extra_hosts && config->volumes && config->ports && config->tmpfs &&
+        config->cap_add && config->security_opt && config->preload && config->warm)
         return config;
     enc_config_unref(config);
     return NULL;
@@ -253,7 +252,6 @@ void enc_config_unref(struct enc_config *config) {
     enc_strings_free(config->security_opt);
     enc_strings_free(config->preload);
     enc_strings_free(config->warm);
-    free(config->driver);
     free(config->image);
     free(config->image_id);
     enc_strings_free(config->image_volumes);

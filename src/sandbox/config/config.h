@@ -44,7 +44,6 @@ struct enc_limits {
 
 struct enc_config {
     unsigned refs;
-    char *driver;         /* "docker"; from the sandbox type */
     char *image;          /* "python:3.11-slim" */
     char *image_id;       /* what that name stood for when it was looked up; NULL: not known */
     char **image_volumes; /* folders that the image says are volumes; NULL: not known */
