@@ -13,9 +13,13 @@ from the tool files. How to write one: `examples/custom_tool/README.md`.
 
 Every tool also knows `enabled` in `tools_config`; false leaves it out. What blocks or allows
 modules, commands, paths and extensions looks at text: a convenience that keeps an honest caller on
-its way, not a wall. The walls are the sandbox's. Files that came with a call, and those that come
-back in `metadata.files`, have names below the work folder; a file that is not UTF-8 comes as
-`{ encoding = "base64" }`.
+its way, not a wall. The walls are the sandbox's.
+
+Files that came with a call, and those that come back, have names below the work folder.
+`metadata.files` has `{ content, encoding, size }` of each, at most 200, with encoding `"base64"`
+for one that is not UTF-8. `list` shows 1,000 entries and `search` looks at 20,000, past which
+`metadata.truncated` is true; a range of a file has at most 16 MiB. `metadata.outputs` of a cell is
+a list as notebook files hold it; a sandbox has at most 8 kernels.
 
 ]]
 

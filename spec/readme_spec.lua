@@ -2,6 +2,7 @@
 -- files that it names are there.
 local enclave = require "enclave"
 local program = require "spec.program"
+local server_process = require "spec.server_process"
 local support = require "spec.support"
 
 local file = assert(io.open("README.md"))
@@ -90,7 +91,7 @@ describe("the README", function()
     local commands = {}
     for _, block in ipairs(blocks("sh")) do
       for line in block.code:gmatch("[^\n]+") do
-        commands[line:gsub("%s+#.*", "")] = true
+        commands[line:gsub("%s+#.*", "")] = not line:find("^curl ") or nil -- those are run below
       end
     end
     for span in readme:gmatch("`([%l/]+%-?%l* [^`\n]+)`") do
@@ -114,6 +115,22 @@ describe("the README", function()
         assert.is_truthy(text:find("enclave-lua " .. name, 1, true), command)
       end
     end
+  end)
+
+  it("calls the server as it is called", function()
+    local server = server_process.start()
+    finally(function()
+      server:stop()
+    end)
+    local answers = {}
+    for words in readme:gmatch("\ncurl( [^\n]+)") do
+      words = words:gsub("http://127.0.0.1:8000", server.url):gsub("python:3.11%-slim",
+        support.image)
+      answers[#answers + 1] = program.output("curl -sS --max-time 120" .. words)
+    end
+    assert.equal(2, #answers)
+    assert.matches('"pool_size":2', answers[1], 1, true)
+    assert.matches('"output":"42\\n"', answers[2], 1, true)
   end)
 
   it("names files that are there", function()

@@ -1,4 +1,5 @@
--- Options of `enclave-lua serve --config server.lua`; what is left out has its default. The key
+-- Options of `enclave-lua serve --config server.lua`; what is left out has its default. All of them
+-- are in the API reference: ServerOptions, and drain (seconds); HttpPolicy; ManagerOptions. The key
 -- comes from ENCLAVE_API_KEY, so that it stands in no file that others can read.
 return {
   host = "127.0.0.1",

@@ -47,7 +47,7 @@ struct enclave_options {
     size_t size; /* of this struct, set by enclave_options_init */
 
     /* Options of enclave.manager as a JSON object, or NULL: docker_host, tools and hooks (lists
-     * of files and folders), log_level, reload_interval. */
+     * of files and folders), languages (list of folders), secrets, log_level, reload_interval. */
     const char *manager;
 
     /* The host program's loop, which it goes on turning; NULL: a thread and a loop of its own.

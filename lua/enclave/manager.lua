@@ -85,7 +85,8 @@ local counted = { idle = "idle", busy = "busy", resetting = "busy", creating = "
   retiring = "stopping" }
 
 ---Numbers about pools and sandboxes. Those of the pool "default" are at the top: pool_size,
----idle, busy, waiting, creating, totals, wait, run, reset, create; all pools are in `pools`.
+---idle, busy, waiting, creating, totals, wait, run, reset, create; all pools are in `pools`. Of
+---all: manager_type, total_sandboxes, status_counts, sandbox_types, running.
 ---@return table
 function Manager:get_stats()
   local by_status, by_type, total = sandboxes.count(self)

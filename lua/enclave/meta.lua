@@ -192,7 +192,7 @@ local Sandbox = {}
 ---@field peak_memory integer bytes
 ---@field oom_killed boolean
 ---@field warm boolean
----@field isolation string
+---@field isolation "namespaces"|"reset"|"container" what kept it apart; container: the exec channel
 
 ---Runs a program to its end. Waits. On failure partial output is in err.partial.
 ---@param spec enclave.core.Exec
@@ -313,6 +313,7 @@ function core.httpd(options) end
 ---cancelled, the connection is cut.
 ---@class enclave.HttpReply
 local HttpReply = {}
+---Routes call request:begin in its place.
 ---@param status integer
 ---@param headers? table<string, string>
 ---@return true|nil

@@ -11,9 +11,9 @@ local pool_options = {}
 ---  password } is for pulling the image, else what `docker login` keeps in config.json (no helpers)
 ---@field name? string default "default"
 ---@field max_waiters? integer one more is "exhausted" at once; default 100000
----@field max_uses? integer a sandbox is replaced after so many borrowers
----@field max_age? number seconds; replaced when it comes back older
----@field idle_ttl? number seconds; idle sandboxes above pool_size are removed after it
+---@field max_uses? integer a sandbox is replaced after so many borrowers; default 0: never
+---@field max_age? number seconds; replaced when it comes back older; default 0: never
+---@field idle_ttl? number seconds; idle sandboxes above pool_size are removed after it; default 60
 ---@field parallel? integer creations at the same time; default twice the processors, 4 to 16
 ---@field progress? fun(what: string, part: string, current: integer, total: integer)
 

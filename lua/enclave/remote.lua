@@ -67,7 +67,8 @@ local function done(reply, err)
   return reply and true, err
 end
 
----As of the local manager; the pool is the server's, so closing this manager leaves it.
+---As of the local manager, but for progress and parallel, which the server decides; the pool is the
+---server's, so closing this manager leaves it.
 ---@param options enclave.PoolOptions|integer|nil
 ---@param sandbox_type? string
 ---@param config? table

@@ -147,6 +147,7 @@ end
 ---@field cwd? string absolute, or below the work folder; default: the work folder
 ---@field user? string
 ---@field stdin? string
+---@field stdin_open? boolean for a stream: more follows, by stream:write
 ---@field timeout? number seconds; default: the sandbox's
 ---@field max_output_size? integer|string a stream
 ---@field limits? table { cpu_seconds, memory, file_size, open_files, processes, stack }; processes

@@ -11,7 +11,8 @@ local chapters = {
     { "init.lua", enclave = "enclave." },
     { "gather.lua", returned = "enclave.gather" },
     { "oneshot.lua", returned = "enclave.sandbox" } },
-  { "Managers", "What `enclave.manager` gives. One with `base_url` has the same methods.",
+  { "Managers", "What `enclave.manager` gives. One with `base_url` has the same methods; listeners,"
+    .. " progress, modes and limits of files do not go over HTTP.",
     { "manager.lua", Manager = "manager:" }, { "pools.lua", Pools = "manager:" },
     { "sandboxes.lua", Sandboxes = "manager:" }, { "remote.lua", Remote = "manager:" } },
   { "Sandboxes", "What `enclave.sandbox` gives, and what tools and hooks get.",
@@ -21,16 +22,24 @@ local chapters = {
   { "Tasks", "What `enclave.spawn` gives.", { "meta.lua", Task = "task:" } },
   { "The HTTP server", "`require(\"enclave.server\")`; its command is `enclave-lua serve`.",
     { "server.lua", server = "server.", Server = "server:" } },
+  { "Requests", "What a route of one's own gets; `reply` is `request.reply`. It returns a value"
+    .. " that is answered as JSON, or nil and an error, or its words. With `value, nil, { status ="
+    .. " 201, headers = { … } }` the answer has these; with `raw = true` there the value is its"
+    .. " bytes.",
+    { "http/request.lua", Request = "request:" }, { "http/handler.lua", Request = "request:" },
+    { "meta.lua", HttpReply = "reply:" } },
   { "JSON", "`enclave.json`.", { "json.lua", json = "enclave.json." } },
 }
 
 -- Tables that go into those functions and come out of them.
-local tables = { { "meta.lua", "Error", "RunResult", "core.Exec" }, { "result.lua", "Result" },
+local tables = { { "meta.lua", "Error", "Sandbox", "RunResult", "core.Exec" },
+  { "result.lua", "Result" },
   { "manager.lua", "ManagerOptions" }, { "remote.lua", "RemoteOptions" },
   { "pool_options.lua", "PoolOptions" }, { "pools.lua", "CallOptions" },
   { "execute.lua", "Listeners", "ToolContext" }, { "sandbox.lua", "RunOptions" },
   { "gather.lua", "Gathered" }, { "server.lua", "ServerOptions" },
-  { "http/policy.lua", "HttpPolicy" }, { "plugins/definitions.lua", "Tool", "Hook" } }
+  { "http/policy.lua", "HttpPolicy" }, { "http/request.lua", "Request" },
+  { "http/routes.lua", "RouteInfo" }, { "plugins/definitions.lua", "Tool", "Hook" } }
 
 local function read(path)
   local file <close> = assert(io.open(path))

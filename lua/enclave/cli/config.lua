@@ -19,7 +19,7 @@ config.options = {
   { "--env", "NAME=VALUE", "Environment variable.", many = true },
   { "--network", nil, "Let it reach the network." },
   { "--docker-host", "URL", "Docker Engine (default $DOCKER_HOST)." },
-  { "--sandbox-type", "TYPE", "Kind of sandbox.", default = "docker" },
+  { "--sandbox-type", "TYPE", "Kind of sandbox: docker, docker_notebook.", default = "docker" },
   { "--log-level", "LEVEL", "How much to tell on standard error.", default = "warn",
     choices = { "debug", "info", "warn", "error", "off" } },
 }

@@ -30,9 +30,11 @@ front.examples = {
 ---@type string[][]
 front.variables = {
   { "DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH", "The Docker Engine, as for docker(1)." },
+  { "DOCKER_CONFIG", "The folder with what docker login keeps, for pulls; else ~/.docker." },
   { "ENCLAVE_IMAGE", "Image of exec, pool and doctor when --image is not given." },
-  { "ENCLAVE_PATH", "Folders, separated by colons, each with tools/ and hooks/ in it." },
-  { "ENCLAVE_API_KEY", "The key of serve and top." },
+  { "ENCLAVE_PATH", "Folders, separated by colons, each with tools/, hooks/,"
+    .. " languages/ or routes/ in it." },
+  { "ENCLAVE_API_KEY", "The key of serve, top, and clients in Lua." },
   { "ENCLAVE_LUA_PATH", "The folder with the Lua files of Enclave, instead of the installed"
     .. " one." },
   { "RUNTIME_DIRECTORY", "Where sockets to sandboxes are made, as systemd sets it; else /run or"

@@ -25,8 +25,10 @@ local serve = {
     { "--max-bodies", "SIZE", "Bodies of all requests, and large answers, at a time (default"
       .. " 512m)." },
     { "--max-header", "SIZE", "Largest request line and headers (default 12k)." },
-    { "--max-connections", "COUNT", "Connections at a time.", convert = front.count },
-    { "--max-requests", "COUNT", "Requests on one connection.", convert = front.count },
+    { "--max-connections", "COUNT", "Connections at a time (default 4096).",
+      convert = front.count },
+    { "--max-requests", "COUNT", "Requests on one connection (default 0: any).",
+      convert = front.count },
     { "--idle-timeout", "SECONDS", "Seconds without traffic (default 60; 0: any).",
       convert = front.count },
     { "--request-timeout", "SECONDS", "Seconds beyond the idle ones that the head of a request"

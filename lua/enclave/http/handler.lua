@@ -50,7 +50,11 @@ local function from_error(request, err)
     status == 503 and { ["Retry-After"] = "1" } or nil)
 end
 
--- Begins an answer in pieces.
+---Begins an answer in pieces, which go to request.reply; the route then returns true.
+---@param status integer
+---@param headers? table<string, string>
+---@return true|nil
+---@return enclave.Error? err code "cancelled": the client has gone
 function Request:begin(status, headers)
   local fine, err = self.reply:begin(status, with(with(json_headers, headers), self.more))
   self.begun = fine or self.begun

@@ -5,6 +5,7 @@ local json = require "enclave.json"
 
 ---@class enclave.Request
 ---@field method string
+---@field uri string path and query as they were sent
 ---@field path string[] its parts, decoded; values of placeholders are fields of the request
 ---@field query table<string, string>
 ---@field body string

@@ -1,5 +1,6 @@
 -- Where plugin files are looked for, and which there are: the built-in ones, then the folders
--- of $ENCLAVE_PATH (each with tools/ and hooks/ in it), then what a caller adds.
+-- of $ENCLAVE_PATH (each with tools/ and hooks/ in it), then what a caller adds. Who loads routes
+-- and languages looks for those.
 local core = require "enclave.core"
 
 local search_path = {}

@@ -54,6 +54,12 @@ local function add_table(lines, head, node)
   lines[#lines + 1] = ""
 end
 
+-- The sandbox types that it does not run in all of.
+local function types_of(tool)
+  local names = suggest.names(tool.sandbox_types or {})
+  return #names == 1 and (" In sandboxes of type `%s`."):format(names[1]) or ""
+end
+
 ---@param tools enclave.Tool[]
 ---@return string
 function tool_tables.markdown(tools)
@@ -61,7 +67,7 @@ function tool_tables.markdown(tools)
   for _, tool in ipairs(tools) do
     lines[#lines + 1] = "### " .. tool.name
     lines[#lines + 1] = ""
-    lines[#lines + 1] = tool.description .. "."
+    lines[#lines + 1] = tool.description .. "." .. types_of(tool)
     lines[#lines + 1] = ""
     add_table(lines, "parameter", tool.parameters)
     if tool.config then

@@ -109,7 +109,7 @@ return {
         timeout = { type = "number", minimum = 0, description = "Seconds to wait for a sandbox" },
         pool = { type = "string", default = "default" },
         stream = { type = "boolean", description = "As server-sent events: stdout, stderr,"
-          .. " result" } },
+          .. " progress; then result or error" } },
       reply = { ["application/json"] = "Result", ["text/event-stream"] = { type = "string" } } } },
   },
 }
