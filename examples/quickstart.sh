@@ -60,5 +60,5 @@ fi
 export ENCLAVE_IMAGE
 
 say "image $ENCLAVE_IMAGE; running examples/pool.lua"
-[ "${DOCKER_HOST:-}" ] && say "to run it by hand: DOCKER_HOST=$DOCKER_HOST ENCLAVE_IMAGE=$ENCLAVE_IMAGE build/enclave-lua examples/pool.lua"
+say "to run it by hand: ${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST }ENCLAVE_IMAGE=$ENCLAVE_IMAGE build/enclave-lua examples/pool.lua"
 exec "$top/build/enclave-lua" "$top/examples/pool.lua"
