@@ -88,6 +88,9 @@ made = call("POST", "/sandbox/create?sandbox_type=fake", {})
 conforms(made, "/sandbox/create", "post")
 one = "/sandbox/" + made.value["sandbox_id"]
 conforms(call("GET", one), "/sandbox/{id}")
+config = call("GET", one).value["config"]
+assert set(config) <= set(schemas["SandboxConfig"]["properties"]), config
+jsonschema.validate(config, schemas["SandboxConfig"])
 conforms(call("GET", one + "/tools"), "/sandbox/{id}/tools")
 conforms(call("GET", "/sandboxes"), "/sandboxes")
 conforms(call("GET", "/health"), "/health")

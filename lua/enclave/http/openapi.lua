@@ -9,8 +9,15 @@ local function ref(name)
   return { ["$ref"] = "#/components/schemas/" .. name }
 end
 
-local text, number, integer, object = { type = "string" }, { type = "number" },
-  { type = "integer" }, { type = "object" }
+local text, number, integer, object, boolean = { type = "string" }, { type = "number" },
+  { type = "integer" }, { type = "object" }, { type = "boolean" }
+local size, texts = { type = json.array{ "string", "integer" } }, { type = "array", items = text }
+local function either(...)
+  return { type = json.array{ ... } }
+end
+local function one_of(...)
+  return { type = "string", enum = { ... } }
+end
 
 local results = { "success", "error", "timeout", "cancelled" }
 local statuses = { "initializing", "running", "idle", "busy", "stopping", "stopped", "error" }
@@ -39,11 +46,17 @@ local schemas = {
     ["function"] = { type = "object", required = { "name", "description", "parameters" },
       properties = { name = text, description = text, parameters = object } } } },
   SandboxConfig = { type = "object", properties = { image = text, working_dir = text,
-    timeout = { type = "number", description = "Seconds a run may take" },
-    env_vars = { type = "object" }, memory_limit = { type = json.array{ "string", "integer" } },
-    cpu_limit = number, network_enabled = { type = "boolean" }, network = { type =
-      json.array{ "string", "null" } }, read_only = { type = "boolean" }, pids_limit = integer,
-    tools_config = { type = json.array{ "object", "array" } }, resource_limits = object } },
+    timeout = { type = "number", description = "Seconds a run may take when it does not say" },
+    max_timeout = { type = "number", description = "Seconds a run may ask for" },
+    env_vars = object, user = either("string", "integer"), command = either("string", "array"),
+    memory_limit = size, cpu_limit = number, pids_limit = integer, resource_limits = object,
+    max_output_size = size, network_enabled = boolean, network = either("string", "null"),
+    extra_hosts = object, ports = object, volumes = object, tmpfs = either("object", "array"),
+    read_only = boolean, privileged = boolean, cap_add = texts, security_opt = texts,
+    pull = one_of("missing", "always", "never"), registry_auth = object, platform = text,
+    runtime = text, reuse = one_of("reset", "fresh", "keep"), warm = texts, preload = texts,
+    channel = one_of("auto", "agent", "exec"), remove_on_exit = boolean,
+    tools_config = either("object", "array") } },
 }
 
 -- What a route that says nothing about it answers.
