@@ -28,10 +28,7 @@ end
 local function add_options(out, options)
   for _, option in ipairs(options) do
     local value = option[2] and (" \\fI%s\\fR"):format(escape(option[2])) or ""
-    local text = option[3]
-    if option.choices then
-      text = text .. " One of " .. table.concat(option.choices, ", ") .. "."
-    end
+    local text = front.describe(option)
     if option.default then
       text = ("%s Default: %s."):format(text, option.default)
     end

@@ -62,11 +62,19 @@ local function codes_text()
   return table.concat(lines, "\n")
 end
 
+---What an option is, with what it can be.
+---@param declared enclave.CommandOption
+---@return string
+function front.describe(declared)
+  return declared[3] .. (declared.choices and (" One of %s."):format(
+    table.concat(declared.choices, ", ")) or "")
+end
+
 local function add_options(parser, options)
   for _, declared in ipairs(options) do
     local option = declared[2] and parser:option(declared[1]):argname(declared[2])
       or parser:flag(declared[1])
-    option:description(declared[3])
+    option:description(front.describe(declared))
     if declared.default ~= nil then
       option:default(declared.default)
     end
