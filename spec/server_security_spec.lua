@@ -177,6 +177,9 @@ describe("what clients may ask for", function()
     assert.equal(7, policy.parameters({}, { output_limit = 7 }).output_limit)
     assert.same({ { max_output_size = 1024 }, { max_output_size = 5 } }, ask({ max_output = "1k" },
       { tools_config = { { max_output_size = 1 << 40 }, { max_output_size = 5 } } }).tools_config)
+    assert.same({ { max_output_size = 16 << 20 }, { max_output_size = "1m" } },
+      ask({}, { tools_config = { { max_output_size = "1t" }, { max_output_size = "1m" } } })
+      .tools_config)
     assert.is_nil(ask({}, { remove_on_exit = false }).remove_on_exit)
   end)
 

@@ -17,7 +17,7 @@ restrict.options = {
     description = "Seconds a run may take when the call does not say; default: the sandbox's" },
   max_output_size = { description = "Bytes kept of a stream: its beginning and its end",
     anyOf = { { type = "integer", minimum = 1 }, { type = "string" } } },
-  max_fetch_size = { type = "integer", minimum = 1, default = 16777216,
+  max_fetch_size = { type = "integer", minimum = 1, maximum = 256 << 20, default = 16777216,
     description = "Bytes of all fetch_files of one call together" },
   allowed_modules = list_of("Python modules that may be imported; default: all"),
   blocked_modules = list_of("Python modules that may not be imported"),

@@ -20,14 +20,14 @@ local server = {}
 ---@field insecure? boolean listen on other addresses without a key
 ---@field tls_cert? string file
 ---@field tls_key? string file
----@field max_body? integer|string
----@field max_bodies? integer|string of all requests and large answers at a time
+---@field max_body? integer|string default 256 MiB
+---@field max_bodies? integer|string of all requests and large answers at a time; default 512 MiB
 ---@field max_json? integer|string of a body that is read as JSON; default 8 MiB
----@field max_header? integer|string
----@field max_connections? integer
----@field max_requests? integer
----@field idle_timeout? integer
----@field request_timeout? integer
+---@field max_header? integer|string default 12 KiB
+---@field max_connections? integer default 4096
+---@field max_requests? integer on one connection; default 0: any
+---@field idle_timeout? integer seconds; default 60
+---@field request_timeout? integer seconds; default 60
 ---@field routes? string[] files or folders
 ---@field cors_origins? string[] "https://example.com": pages that may call; "*": all
 ---@field allowed_hosts? string[] names besides localhost by which clients may call a server that

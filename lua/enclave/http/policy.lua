@@ -9,7 +9,7 @@ local json = require "enclave.json"
 ---@field allow_volumes? boolean
 ---@field allow_ports? boolean
 ---@field allow_privileged? boolean also cap_add, security_opt, runtime and networks of the host
----@field max_memory? integer|string
+---@field max_memory? integer|string what is above one of these four is lowered to it
 ---@field max_cpu? number
 ---@field max_timeout? number seconds
 ---@field max_output? integer|string of each stream of a program; default "16m"
@@ -97,7 +97,7 @@ end
 
 -- The same of a number of bytes that a tool keeps, where it is given.
 local function lower_output(rules, options, name)
-  if type(options[name]) == "number" then
+  if options[name] ~= nil then
     lower(options, name, math.floor(bytes_of(rules.max_output or most_output)), bytes_of)
   end
 end

@@ -15,7 +15,8 @@ local has_extension = { create = true, read = true, write = true, append = true,
   copy = true }
 
 local config = restrict.config("allowed_paths", "blocked_paths", "allowed_extensions")
-config.properties.max_file_size = { type = "integer", minimum = 1, default = 67108864,
+config.properties.max_file_size = { type = "integer", minimum = 1, maximum = 256 << 20,
+  default = 67108864,
   description = "Bytes of a file that is read or written, at most" }
 
 local function without_extensions(wanted)
