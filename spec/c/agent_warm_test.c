@@ -3,11 +3,13 @@
  * and what they survive. */
 #include "agent_peer.h"
 
-static int start_warm(void **state) {
-    (void)state;
+/* With these variables in the sandbox's environment. */
+static int start_with(const char *const *variables) {
     peer_open(&peer, NULL);
     peer_hello(&peer);
     struct peer_frame config = peer_config("65534:65534");
+    for (; *variables; variables++)
+        enc_wire_put_text(&config.writer, ENC_WIRE_TAG_ENV, *variables);
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "sh");
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "python3");
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "cobol");
@@ -22,6 +24,27 @@ static int start_warm(void **state) {
         up += field.tag == ENC_WIRE_TAG_WARM;
     assert_int_equal(up, 2);
     return 0;
+}
+
+static int start_warm(void **state) {
+    const char *const none[] = {NULL};
+    (void)state;
+    return start_with(none);
+}
+
+/* As images of Python and of its programs have it. */
+static int start_as_image(void **state) {
+    const char *const variables[] = {"PYTHON_VERSION=3.11.9",
+                                     "PYTHON_SHA256=9b1e8965",
+                                     "PYTHON_PIP_VERSION=24.0",
+                                     "PYTHON_GET_PIP_URL=https://localhost/",
+                                     "PYTHONUNBUFFERED=1",
+                                     "PYTHONDONTWRITEBYTECODE=1",
+                                     "PYTHONUTF8=1",
+                                     "OMP_NUM_THREADS=1",
+                                     NULL};
+    (void)state;
+    return start_with(variables);
 }
 
 /* A run of code, which could be warm or not. Whether it was. */
@@ -76,6 +99,46 @@ static void test_runs_are_warm(void **state) {
     }
 }
 
+/* A run of an empty program that could be warm. */
+static struct peer_frame python(uint32_t id) {
+    struct peer_frame run = peer_run(id, "python3", PEER_WORK "/main.py", NULL);
+    enc_wire_put_text(&run.writer, ENC_WIRE_TAG_WARM, "python3");
+    enc_wire_put_text(&run.writer, ENC_WIRE_TAG_CODE_PATH, "main.py");
+    enc_wire_put_bytes(&run.writer, ENC_WIRE_TAG_CODE, "", 0);
+    return run;
+}
+
+static void ends_cold(struct peer_frame *run) {
+    peer_end(&peer, run);
+    struct enc_wire_frame end = peer_expect(&peer, ENC_WIRE_EXIT);
+    assert_int_equal(enc_wire_number(&end, ENC_WIRE_TAG_WAS_WARM, 9), 0);
+    assert_int_equal(enc_wire_number(&end, ENC_WIRE_TAG_EXIT_CODE, 9), 0);
+}
+
+static void test_runs_of_an_image_are_warm(void **state) {
+    (void)state;
+    runs(1,
+         "python3",
+         "import os, sys\n"
+         "print(sys.stdout.write_through, sys.dont_write_bytecode,\n"
+         "  sys.flags.utf8_mode, os.environ['PYTHON_VERSION'], os.environ['OMP_NUM_THREADS'])",
+         "True True 1 3.11.9 1\n",
+         true);
+    runs(2, "python3", "import os\nprint(os.environ['PYTHONHASHSEED'])", "7\n", false);
+    runs(3, "sh", "echo $PYTHONUNBUFFERED", "1\n", true);
+    struct peer_frame run = python(4);
+    enc_wire_put_text(&run.writer, ENC_WIRE_TAG_ENV, "PYTHONUNBUFFERED=");
+    ends_cold(&run);
+}
+
+/* The server's own memory would count for the program's. */
+static void test_little_memory(void **state) {
+    (void)state;
+    struct peer_frame run = python(1);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_MEMORY_BYTES, 32 << 20);
+    ends_cold(&run);
+}
+
 /* More than there are spares at a time. */
 static void test_many_at_once(void **state) {
     enum { RUNS = 24 };
@@ -112,7 +175,8 @@ static void test_a_reset_leaves_them_running(void **state) {
     }
 }
 
-/* They are of the user of runs: after one as the agent's own user there are new ones. */
+/* They are of the user of runs: after one as the agent's own user there are new ones, of which
+ * nothing is told again. */
 static void test_a_root_run_has_them_started_again(void **state) {
     (void)state;
     struct peer_frame run = peer_run(1, "id", "-u", NULL);
@@ -121,7 +185,8 @@ static void test_a_root_run_has_them_started_again(void **state) {
     struct peer_result result = peer_wait(&peer, 1);
     assert_string_equal(result.out.data, "0\n");
     peer_result_free(&result);
-    assert_string_equal(peer_clean(&peer).failure, "");
+    peer_send(&peer, ENC_WIRE_RESET, 0, NULL, 0);
+    assert_int_equal(peer_next(&peer).type, ENC_WIRE_CLEANED);
     runs(2, "python3", "print(4)", "4\n", true);
     runs(3, "sh", "echo 5", "5\n", true);
 }
@@ -142,6 +207,8 @@ static void test_they_come_up_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_AGENT(test_runs_are_warm),
+        cmocka_unit_test_setup_teardown(test_runs_of_an_image_are_warm, start_as_image, peer_down),
+        WITH_AGENT(test_little_memory),
         WITH_AGENT(test_many_at_once),
         WITH_AGENT(test_a_reset_leaves_them_running),
         WITH_AGENT(test_a_root_run_has_them_started_again),

@@ -51,7 +51,8 @@ static void on_warm(void *owner, const char *name, bool up, const char *reason) 
 
 static void on_lack(void *owner, const char *name, const char *what) {
     struct agent *agent = owner;
-    conn_log(&agent->conn, "%.40s does without the module %.300s", name, what);
+    if (!agent->told_ready) /* one that is started again does without the same */
+        conn_log(&agent->conn, "%.40s does without the module %.300s", name, what);
 }
 
 static void on_warm_look(struct loop_timer *timer) {

@@ -37,47 +37,58 @@ static bool starts_with(const char *text, const char *start) {
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-static bool is_locale(const char *variable) {
-    return starts_with(variable, "LC_") || starts_with(variable, "LANG=") ||
-           starts_with(variable, "LANGUAGE=");
+static bool starts_with_any(const char *variable, const char *const *starts) {
+    while (*starts && !starts_with(variable, *starts))
+        starts++;
+    return *starts != NULL;
+}
+
+bool warm_is_given(const char *variable) {
+    static const char *const given[] = {"LC_",
+                                        "LANG=",
+                                        "LANGUAGE=",
+                                        "PYTHONUNBUFFERED=",
+                                        "PYTHONDONTWRITEBYTECODE=",
+                                        "PYTHONFAULTHANDLER=",
+                                        "PYTHONIOENCODING=",
+                                        "PYTHONUTF8=",
+                                        "OMP_",
+                                        "OPENBLAS_",
+                                        "MKL_",
+                                        "BLIS_",
+                                        "NUMEXPR_",
+                                        "KMP_",
+                                        "GOMP_",
+                                        NULL};
+    return starts_with_any(variable, given);
 }
 
 /* Variables that the dynamic linker, the C library or a preloaded module has read. */
 static bool is_early(const char *variable, bool is_python) {
     static const char *const any[] = {"LD_", "MALLOC_", "GLIBC_TUNABLES=", NULL};
-    static const char *const python[] = {"PYTHON",
-                                         "LOCPATH=",
-                                         "NLSPATH=",
-                                         "OPENSSL_",
-                                         "SSL_",
-                                         "OMP_",
-                                         "OPENBLAS_",
-                                         "MKL_",
-                                         "BLIS_",
-                                         "NUMEXPR_",
-                                         "KMP_",
-                                         "GOMP_",
-                                         "GCONV_PATH=",
-                                         "__PYVENV",
+    static const char *const python[] = {
+        "PYTHON", "LOCPATH=", "NLSPATH=", "OPENSSL_", "SSL_", "GCONV_PATH=", "__PYVENV", NULL};
+    /* Python's own images have these, of which no interpreter knows. */
+    static const char *const unread[] = {"PYTHON_VERSION=",
+                                         "PYTHON_SHA256=",
+                                         "PYTHON_PIP_VERSION=",
+                                         "PYTHON_SETUPTOOLS_VERSION=",
+                                         "PYTHON_GET_PIP_",
                                          NULL};
-    for (const char *const *each = any; *each; each++)
-        if (starts_with(variable, *each))
-            return true;
-    for (const char *const *each = python; is_python && *each; each++)
-        if (starts_with(variable, *each))
-            return true;
-    return false;
+    return starts_with_any(variable, any) ||
+           (is_python && starts_with_any(variable, python) && !warm_is_given(variable) &&
+            !starts_with_any(variable, unread));
 }
 
 static bool same(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* Every locale variable of one environment is in the other. */
-static bool locale_within(const char *const *env, const char *const *other) {
+/* Every variable of one environment that a server is given is in the other. */
+static bool given_within(const char *const *env, const char *const *other) {
     char name[64];
     for (; env && *env; env++) {
-        if (!is_locale(*env))
+        if (!warm_is_given(*env))
             continue;
         size_t length = strcspn(*env, "=");
         if (length >= sizeof name)
@@ -98,10 +109,16 @@ static bool arguments_fit(const struct warm_kind *kind, const char *const *argv)
     return strcmp(argv[1], "-c") == 0 && argv[2] && !argv[3];
 }
 
+/* Of a limit on its address space a child of the server has less left than an interpreter of its
+ * own would: an eighth less at most, or it is executed. */
+static bool memory_fits(const struct warm_kind *kind, uint64_t limit) {
+    return limit == 0 || limit / 8 >= kind->size;
+}
+
 bool warm_fits(const struct warm_kind *kind, const struct spawn *spec) {
     const char *const *theirs = (const char *const *)kind->warm->env;
     if (!arguments_fit(kind, spec->argv) || spec->extra_count > 0 || spec->keep_caps ||
-        spec->limits.stack_bytes > 0)
+        spec->limits.stack_bytes > 0 || !memory_fits(kind, spec->limits.memory_bytes))
         return false;
     if (!same(warm_variable(spec->env, "PATH"), kind->warm->path))
         return false;
@@ -112,6 +129,6 @@ bool warm_fits(const struct warm_kind *kind, const struct spawn *spec) {
     }
     if (!kind->is_python)
         return true;
-    return warm_variable(spec->env, "HOME") && locale_within(spec->env, theirs) &&
-           locale_within(theirs, spec->env);
+    return warm_variable(spec->env, "HOME") && given_within(spec->env, theirs) &&
+           given_within(theirs, spec->env);
 }

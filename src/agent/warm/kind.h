@@ -37,6 +37,7 @@ struct warm_kind {
     struct loop_timer timer;
     /* Python's server. */
     pid_t server;
+    uint64_t size; /* of its address space, which its children begin with; 0: not known */
     struct loop_child server_child;
     struct loop_fd control;
     /* The process that waits, or was asked for; fd -1: there is none. */
@@ -68,6 +69,9 @@ struct warm {
 
 /* fit.c: whether a process of this kind is what executing spec would give. */
 bool warm_fits(const struct warm_kind *kind, const struct spawn *spec);
+/* Whether a Python server is started with this variable, as the sandbox has it: a run that has
+ * another value does not fit. */
+bool warm_is_given(const char *variable);
 /* The value of a variable in an environment, or NULL. */
 const char *warm_variable(const char *const *env, const char *name);
 /* The executable that a name means on this PATH; false: there is none. */

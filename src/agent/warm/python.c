@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kind.h"
+#include "lines.h"
 
 static void server_forget(struct warm_kind *kind) {
     if (kind->control.fd >= 0) {
@@ -44,6 +45,17 @@ static bool starts_with(const char *text, const char *start, const char **rest) 
     return strncmp(text, start, length) == 0;
 }
 
+static uint64_t size_of(pid_t pid) {
+    struct lines lines;
+    char path[32];
+    uint64_t size = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    lines_open(&lines, path);
+    while (lines_next(&lines))
+        size = strtoull(lines.line, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return size;
+}
+
 static void server_says(struct loop_fd *watch, uint32_t events) {
     struct warm_kind *kind = ENC_CONTAINER_OF(watch, struct warm_kind, control);
     char text[1024];
@@ -59,6 +71,7 @@ static void server_says(struct loop_fd *watch, uint32_t events) {
     text[got] = '\0';
     if (starts_with(text, "ready ", &rest)) {
         loop_timer_stop(&kind->timer);
+        kind->size = size_of(kind->server);
         warm_is_up(kind, rest);
     } else if (starts_with(text, "lacks ", &rest)) {
         kind->warm->lacks(kind->warm->owner, kind->name, rest);
@@ -73,11 +86,7 @@ void warm_server_init(struct warm_kind *kind) {
     kind->server_child.ended = server_ended;
 }
 
-static bool is_locale(const char *variable) {
-    return strncmp(variable, "LC_", 3) == 0 || strncmp(variable, "LANG", 4) == 0;
-}
-
-/* Nothing of the runs' environment but what chooses the interpreter and its locale. */
+/* Of the runs' environment only what an interpreter takes from it while it starts. */
 static const char **server_env(const struct warm *warm, char *path, char *preload) {
     size_t count = 0;
     while (warm->env[count])
@@ -92,7 +101,7 @@ static const char **server_env(const struct warm *warm, char *path, char *preloa
     env[used++] = "LD_BIND_NOW=1"; /* once here, not in each child */
     env[used++] = "PYTHONPATH=/proc/self/fd/6";
     for (size_t i = 0; i < count; i++) {
-        if (is_locale(warm->env[i]))
+        if (warm_is_given(warm->env[i]))
             env[used++] = warm->env[i];
     }
     if (warm_variable((const char *const *)warm->env, "LC_CTYPE"))

@@ -16,7 +16,7 @@
 # as one file, this one last.
 #
 # What a program can still notice, if it looks for it: the seed of str hashes is the same in
-# all children of one server (a run that sets PYTHONHASHSEED, as any PYTHON* variable, is
+# all children of one server (a run that sets PYTHONHASHSEED, as most PYTHON* variables, is
 # executed); object.__subclasses__() has the classes of kept modules, and gc.get_objects()
 # and gc.get_freeze_count() know that the server's objects are frozen; atexit has one more
 # callback; the peak of memory begins with what it shares with the server; /proc/self/maps
@@ -96,9 +96,9 @@ class Server(Facts):
             return True
         self.freeze(gc)
         self.pid = posix.getpid()
-        self.say("ready %d.%d.%d" % sys.version_info[:3])
         for name, why in failed.items():
             self.say("lacks %s: %s" % (name, why))
+        self.say("ready %d.%d.%d" % sys.version_info[:3])
         return False
 
     def trim(self):

@@ -20,7 +20,7 @@ struct warm;
 struct warm_settings {
     const char *const *names;   /* "python3", "sh", …: argv[0] of the runs to be served */
     const char *const *preload; /* modules for Python; NULL: the default list */
-    const char *const *env;     /* of runs, as far as it is known: PATH and the locale count */
+    const char *const *env;     /* of runs, as far as it is known */
     int user_namespace;         /* as of struct spawn */
     /* An interpreter came up (reason is its version), or was given up (why). */
     void (*changed)(void *owner, const char *name, bool up, const char *reason);
