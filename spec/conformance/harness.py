@@ -18,7 +18,7 @@ import time
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-AGENT = os.path.join(HERE, "..", "..", "src", "agent")
+AGENT = os.path.join(HERE, "..", "..", "src", "agent", "warm")
 MARK = "mark-" + "x" * (1023 - 5)
 
 

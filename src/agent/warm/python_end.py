@@ -12,8 +12,12 @@ class End:
         " _random _json _datetime _struct _heapq _bisect _csv _decimal _statistics _pickle"
         " _opcode _contextvars _queue _posixsubprocess _socket _hashlib _md5 _sha1 _sha2"
         " _sha256 _sha512 _sha3 _blake2 _uuid _typing _elementtree _asyncio _zoneinfo _bz2"
-        " _lzma _ctypes _interpreters _posixshmem _multiprocessing _crypt _locale".split()
+        " _lzma _interpreters _posixshmem _multiprocessing _crypt _locale".split()
     )
+
+    # With these a program may have ends that the collector does not tell of: of what it has
+    # frozen, and of libraries in C, also where they are built into the interpreter.
+    UNSEEN = "gc readline _ctypes _curses _dbm _gdbm _sqlite3 _tkinter".split()
 
     def __init__(self, known, facts):
         self.known = known
@@ -39,6 +43,8 @@ class End:
         if hasattr(sys, "last_type") or hasattr(sys, "last_exc"):
             return False
         if sys.excepthook is not self.excepthook or sys.modules is not self.modules:
+            return False
+        if any(name in self.modules for name in self.UNSEEN):
             return False
         streams = [sys.stdout, sys.stderr]
         if list(map(id, streams)) != self.std or self.thread_count() or self.get_debug():

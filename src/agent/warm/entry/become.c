@@ -77,7 +77,7 @@ static int holds(const char *text, long size, const char *word, long length) {
 /* What is known of a script from looking at it. */
 enum {
     PLAIN = 1,   /* a file that is surely neither a folder nor an archive */
-    WATCHES = 2, /* it may watch imports, and would not see those of kept modules */
+    WATCHES = 2, /* it may watch imports, and would not see those of kept modules, or the end */
 };
 
 static int look_at_text(const char *text, long size) {
@@ -251,8 +251,10 @@ static int take_job(struct known *known, const struct warm_view *view, char **wo
     int found = look_at_script(words[1]);
     if (!(found & PLAIN))
         return -1;
-    if (found & WATCHES)
+    if (found & WATCHES) {
         PyDict_Clear(known->kept);
+        enclave_end_is(1); /* no stack is that deep: it ends as ever */
+    }
     if (rename_script(known, words[1]) < 0 ||
         take_environment(known, view, words + view->argument_count + 1) < 0 ||
         (input_is_pipe() && call(known->take_input) < 0) ||

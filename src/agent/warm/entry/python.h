@@ -61,6 +61,8 @@ extern int PyList_SetSlice(void *list, ptrdiff_t from, ptrdiff_t to, void *items
 
 /* python.c: whether the folders of modules are not as the server found them. */
 int folders_differ(const struct known *known);
+/* The same: how deep the stack is where the quick end may act; 1: nowhere. */
+void enclave_end_is(uintptr_t depth);
 /* become.c: in a child that has its job: turns it into what `python3 ARGUMENTS` would be
  * by now; executes that where it could not be the same. */
 void enclave_become(struct known *known, const struct warm_view *view);
