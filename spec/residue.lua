@@ -48,6 +48,8 @@ for name in ("tcp", "tcp6", "udp", "udp6", "raw", "netlink"):
             for line in lines]
 with open("/proc/net/unix") as file:
     found += ["unix " + line.split()[-1] for line in file if "left" in line]
+found.append("input %o" % fcntl.fcntl(0, fcntl.F_GETFL))
+fcntl.flock(os.open("/dev/null", os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
 found.append("umask %o" % os.umask(0))
 found.append("nice %d" % os.getpriority(os.PRIO_PROCESS, 0))
 found.append("affinity %r" % sorted(os.sched_getaffinity(0)))
@@ -220,6 +222,10 @@ for port in (4567, 4568):
     other = server.accept()[0]
     for each in ((other, client) if port == 4567 else (client, other)): each.close()
     server.close()]],
+  ["flags and locks of its input"] = [[
+import fcntl, os
+fcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK | os.O_APPEND)
+fcntl.flock(0, fcntl.LOCK_EX)]],
   ["locks, watches and a terminal"] = [[
 import ctypes, fcntl, os, pty, time
 c = ctypes.CDLL(None)

@@ -66,6 +66,15 @@ static inline bool peer_detach_others(void) {
 
 /* Without this right the agent cannot make namespaces, as in most containers. */
 static bool peer_has_namespaces __attribute__((unused));
+/* In its process, before it is executed. */
+static void (*peer_before)(void) __attribute__((unused));
+
+/* A place that is a link in the image. */
+static inline bool peer_make_link(void) {
+    return mount("tmpfs", "/srv", "tmpfs", 0, "mode=755,size=1m") == 0 &&
+           mkdir("/srv/real", 0777) == 0 && chmod("/srv/real", 0777) == 0 &&
+           symlink("real", "/srv/link") == 0;
+}
 
 static inline void peer_child(int in, int out, const char *socket_path) {
     static const char *const places[] = {PEER_WORK, "/tmp", "/var/tmp", "/dev/shm"};
@@ -85,12 +94,14 @@ static inline void peer_child(int in, int out, const char *socket_path) {
                 _exit(92);
         }
         mkdir("/dev/mqueue", 01777);
-        if (mount("mqueue", "/dev/mqueue", "mqueue", 0, NULL) < 0)
+        if (!peer_make_link() || mount("mqueue", "/dev/mqueue", "mqueue", 0, NULL) < 0)
             _exit(93);
         if (!peer_has_namespaces)
             prctl(PR_CAPBSET_DROP, CAP_SETFCAP, 0, 0, 0);
         dup2(in, 0);
         dup2(out, 1);
+        if (peer_before)
+            peer_before();
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
         char *const argv[] = {(char *)(uintptr_t) "agent", (char *)(uintptr_t)socket_path, NULL};
         fexecve(binary, argv, environ);
@@ -216,7 +227,7 @@ static inline void peer_hello(struct peer *peer) {
 
 static inline struct peer_frame peer_config(const char *user) {
     static const char *const places[] = {
-        PEER_WORK, "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/nowhere"};
+        PEER_WORK, "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/srv/link", "/nowhere"};
     struct peer_frame config = peer_begin(ENC_WIRE_CONFIG, 0);
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WORK_FOLDER, PEER_WORK);
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_USER, user);
@@ -340,6 +351,14 @@ __attribute__((unused)) static int peer_up(void **state) {
     (void)state;
     peer_start(&peer);
     return 0;
+}
+
+/* It may have namespaces. */
+__attribute__((unused)) static int peer_up_apart(void **state) {
+    peer_has_namespaces = true;
+    int result = peer_up(state);
+    peer_has_namespaces = false;
+    return result;
 }
 
 static int peer_down(void **state) {

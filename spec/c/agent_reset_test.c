@@ -261,13 +261,6 @@ static void test_namespaces(void **state) {
     expect_clean(3);
 }
 
-static int start_apart(void **state) {
-    peer_has_namespaces = true;
-    int result = peer_up(state);
-    peer_has_namespaces = false;
-    return result;
-}
-
 static void test_mount_points_stay(void **state) {
     (void)state;
     /* As a volume of the user's inside a place; made from outside, by the agent's parent. */
@@ -341,7 +334,7 @@ int main(void) {
         WITH_AGENT(test_what_multiplies),
         WITH_AGENT(test_what_multiplies_beside_another),
         WITH_AGENT(test_system_v),
-        cmocka_unit_test_setup_teardown(test_namespaces, start_apart, peer_down),
+        cmocka_unit_test_setup_teardown(test_namespaces, peer_up_apart, peer_down),
         WITH_AGENT(test_mount_points_stay),
         WITH_AGENT(test_a_reset_ends_what_runs),
         WITH_AGENT(test_the_service_survives),

@@ -35,7 +35,7 @@ agent_coverage() {
   cmake -S "$top" -B "$top/build-coverage-agent" -G Ninja -DENCLAVE_TESTS=ON \
     -DENCLAVE_MUSL_GCC="$(command -v gcc)" -DENCLAVE_AGENT_FLAGS="--coverage;-O0;-fno-builtin"
   cmake --build "$top/build-coverage-agent" \
-    --target agent_test agent_reset_test agent_streams_test agent_warm_test
+    --target agent_test agent_reset_test agent_residue_test agent_streams_test agent_warm_test
   find "$top/build-coverage-agent" -name '*.gcda' -delete
   ctest --test-dir "$top/build-coverage-agent" -R '^agent_' || :
 }

@@ -33,7 +33,7 @@ struct place {
 struct agent {
     struct loop *loop;
     struct conn conn;
-    int null_fd;       /* /dev/null, for reading and writing */
+    int null_fd;       /* /dev/null, for reading and writing; no run has it */
     bool left_running; /* a run ended whose children were to go on */
     bool configured;
 
@@ -55,7 +55,8 @@ struct agent {
     uint64_t warm_since;
     struct loop_timer warm_late;
     bool shares_network;            /* with others, as far as it can be seen, or with the service */
-    bool told_ready, root_ran;      /* root_ran: something had the agent's own user */
+    bool told_ready, root_ran;      /* root_ran: something had the agent's own user, or was written
+                                       as that */
     const char *up[WARM_NAMES_MAX]; /* interpreters that came up */
     unsigned up_count;
     struct reset *reset; /* NULL: none is under way */

@@ -181,8 +181,9 @@ static void remember_clean(struct place *place, const struct stat *status) {
         place->clean_since.tv_sec = 0;
 }
 
-/* Those that a borrower may have set; the system's own, such as its labels, stay. 0: there were
- * none. 1: there were. -1: some are left, or there are more than anybody sets by mistake. */
+/* Those that a borrower may have set, capabilities in a user namespace of its own; the system's
+ * own, such as its labels, stay. 0: there were none. 1: there were. -1: some are left, or there are
+ * more than anybody sets by mistake. */
 static int remove_attributes(int fd) {
     char names[4096];
     int found = 0;
@@ -190,7 +191,7 @@ static int remove_attributes(int fd) {
     if (len < 0)
         return errno == ENOTSUP ? 0 : -1;
     for (const char *name = names; name < names + len; name += strlen(name) + 1) {
-        if (strncmp(name, "security.", 9) == 0)
+        if (strncmp(name, "security.", 9) == 0 && strcmp(name, "security.capability") != 0)
             continue;
         found = 1;
         if (fremovexattr(fd, name) < 0)

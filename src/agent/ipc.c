@@ -57,7 +57,9 @@ static int remove_queue(int index) {
     return result < 0 ? -1 : 1;
 }
 
-static int remove_each(int last, int (*remove_one)(int index), uint32_t *removed) {
+/* count: as many there are. One that is not to be seen, as the kernel may be too old for that, is
+ * left. */
+static int remove_each(int last, int count, int (*remove_one)(int index), uint32_t *removed) {
     int left = 0;
     for (int index = 0; index <= last; index++) {
         int result = remove_one(index);
@@ -65,8 +67,9 @@ static int remove_each(int last, int (*remove_one)(int index), uint32_t *removed
             ++*removed;
         else
             left |= result;
+        count -= result != 0;
     }
-    return left;
+    return count > 0 ? -1 : left;
 }
 
 int ipc_remove_all(uint32_t *removed) {
@@ -77,12 +80,12 @@ int ipc_remove_all(uint32_t *removed) {
     int result = 0;
     int last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&memory);
     if (last >= 0 && memory.used_ids > 0)
-        result |= remove_each(last, remove_memory, removed);
+        result |= remove_each(last, memory.used_ids, remove_memory, removed);
     last = semctl(0, 0, SEM_INFO, argument);
     if (last >= 0 && semaphores.semusz > 0) /* how many sets there are */
-        result |= remove_each(last, remove_semaphores, removed);
+        result |= remove_each(last, semaphores.semusz, remove_semaphores, removed);
     last = msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues);
     if (last >= 0 && queues.msgpool > 0) /* how many queues there are */
-        result |= remove_each(last, remove_queue, removed);
+        result |= remove_each(last, queues.msgpool, remove_queue, removed);
     return result;
 }

@@ -1,5 +1,7 @@
 /* From a RUN frame to a process. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,12 +45,20 @@ static int open_pipe(const struct run *run, int *agents, int *childs, bool agent
     return 0;
 }
 
+/* /dev/null, opened anew: the flags and locks of one that runs share would outlive them. By way of
+ * the agent's own, as what has that name may have been changed. */
+static int open_null(const struct agent *agent) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", agent->null_fd);
+    return open(path, O_RDWR | O_CLOEXEC);
+}
+
 static int open_pipes(const struct run *run, struct plan *plan, bool has_input) {
     if (has_input) {
         if (open_pipe(run, &plan->in, &plan->child_in, false) < 0)
             return -1;
     } else {
-        plan->child_in = dup(run->agent->null_fd);
+        plan->child_in = open_null(run->agent);
         if (plan->child_in < 0)
             return -1;
     }

@@ -114,11 +114,11 @@ static bool take_places(struct agent *agent, const struct enc_wire_frame *frame)
         struct stat status;
         if (field.tag != ENC_WIRE_TAG_PLACE || field.text[0] != '/')
             continue;
-        place->path = strdup(field.text);
-        if (!place->path)
+        place->path = realpath(field.text, NULL); /* a link of the image's stays where it is */
+        if (!place->path && !(place->path = strdup(field.text)))
             return false;
         agent->place_count++;
-        if (lstat(field.text, &status) < 0 || !S_ISDIR(status.st_mode))
+        if (lstat(place->path, &status) < 0 || !S_ISDIR(status.st_mode))
             continue;
         place->found = true;
         place->device = status.st_dev;

@@ -163,6 +163,7 @@ bool transfer_frame(struct agent *agent, const struct enc_wire_frame *frame) {
     bool is_raw = frame->type == ENC_WIRE_DATA || frame->type == ENC_WIRE_PUT_END;
     const char *path = is_raw ? "" : enc_wire_text(frame, ENC_WIRE_TAG_PATH, "");
     struct transfer *transfer = transfer_find(agent, frame->id);
+    agent->root_ran |= !is_raw && frame->type != ENC_WIRE_GET && agent->identity.uid == 0;
     switch (frame->type) {
     case ENC_WIRE_PUT:
         return begin_put(agent, frame, path);

@@ -65,28 +65,30 @@ static bool is_kept_id(const struct tree *tree, pid_t pid) {
     return false;
 }
 
-/* What is kept is of no interest itself. */
-static void add(struct tree *tree, const char *name) {
+/* What is kept is of no interest itself. False: it may be there, and cannot be looked at. */
+static bool add(struct tree *tree, const char *name) {
     struct process process = {.pid = atoi(name)};
     char path[32], text[1024];
     if (process.pid <= 1 || tree->count == TREE_MAX || is_kept_id(tree, process.pid))
-        return;
+        return true;
     snprintf(path, sizeof path, "%d/stat", process.pid);
     int fd = openat(tree->proc, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return; /* it has gone meanwhile */
+        return errno == ENOENT || errno == ESRCH; /* it has gone meanwhile */
     ssize_t len = read(fd, text, sizeof text - 1);
     close(fd);
     if (len <= 0)
-        return;
+        return true;
     text[len] = '\0';
     if (parse_stat(text, &process))
         tree->table[tree->count++] = process;
+    return true;
 }
 
 /* The table, in order of pid. */
 static int scan(struct tree *tree) {
     char buffer[8192] __attribute__((aligned(8)));
+    bool seen = true;
     long len;
     memcpy(tree->before, tree->table, tree->count * sizeof tree->table[0]);
     tree->before_count = tree->count;
@@ -97,11 +99,11 @@ static int scan(struct tree *tree) {
         for (long at = 0; at < len;) {
             struct entry *entry = (struct entry *)(void *)(buffer + at);
             if (entry->name[0] >= '1' && entry->name[0] <= '9')
-                add(tree, entry->name);
+                seen &= add(tree, entry->name);
             at += entry->len;
         }
     }
-    return len < 0 ? -1 : 0;
+    return len < 0 || !seen ? -1 : 0;
 }
 
 static const struct process *find(const struct process *table, unsigned count, pid_t pid) {

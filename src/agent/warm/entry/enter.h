@@ -42,6 +42,9 @@ static inline long enter_namespaces(int user_namespace) {
  * keys cannot be used at all, as under Docker's default seccomp profile, it is one call. The
  * user's own keyrings are the host's, and left alone, but in a user namespace. */
 static inline void forget_keys(int apart) {
+    /* To view, read, write, search and link, for who has them and for the user; not to change: what
+     * nobody may write to could not be cleared. */
+    const long rights = 0x1f1f0000;
     if (sys3(SYS_keyctl_, KEYCTL_JOIN_SESSION_KEYRING, 0, 0) < 0 || !apart)
         return;
     const long own = KEY_SPEC_SESSION_KEYRING;
@@ -50,8 +53,10 @@ static inline void forget_keys(int apart) {
         sys3(SYS_keyctl_, KEYCTL_CLEAR, kept, 0);
         sys3(SYS_keyctl_, KEYCTL_UNLINK, kept, own);
     }
-    sys3(SYS_keyctl_, KEYCTL_CLEAR, KEY_SPEC_USER_KEYRING, 0);
-    sys3(SYS_keyctl_, KEYCTL_CLEAR, KEY_SPEC_USER_SESSION_KEYRING, 0);
+    for (int ring = KEY_SPEC_USER_KEYRING; ring >= KEY_SPEC_USER_SESSION_KEYRING; ring--) {
+        sys3(SYS_keyctl_, KEYCTL_CLEAR, ring, 0);
+        sys3(SYS_keyctl_, KEYCTL_SETPERM, ring, rights);
+    }
 }
 
 #endif
