@@ -79,6 +79,25 @@ static void test_an_engine_that_does_not_read_keeps_no_deadline_up(void **state)
     peer_result_free(&result);
 }
 
+/* What kept children write later is lost, and they are not. */
+static void test_kept_children_may_write_on(void **state) {
+    (void)state;
+    struct peer_frame run =
+        peer_run(1,
+                 "sh",
+                 "-c",
+                 "(until [ -e go ]; do sleep 0.01; done; seq 100000 && seq 9 >&2 && echo > on)&",
+                 NULL);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_KEEP_CHILDREN, 1);
+    peer_end(&peer, &run);
+    struct peer_result result = peer_wait(&peer, 1);
+    assert_int_equal(result.code, 0);
+    peer_result_free(&result);
+    peer_expect_output(&peer, 2, "echo > go; until [ -e on ]; do sleep 0.01; done; ls", "go\non\n");
+    assert_string_equal(peer_clean(&peer).failure, "");
+    peer_expect_output(&peer, 3, "ls", "");
+}
+
 static void test_input(void **state) {
     (void)state;
     struct peer_frame run = peer_run(1, "sh", "-c", "cat; echo; cat", NULL);
@@ -291,6 +310,7 @@ int main(void) {
         WITH_AGENT(test_the_middle_is_left_out),
         WITH_AGENT(test_a_paused_run_waits_and_others_go_on),
         WITH_AGENT(test_an_engine_that_does_not_read_keeps_no_deadline_up),
+        WITH_AGENT(test_kept_children_may_write_on),
         WITH_AGENT(test_input),
         WITH_AGENT(test_input_within_its_window),
         WITH_AGENT(test_input_that_nobody_reads),

@@ -158,6 +158,25 @@ static void test_deadline_terminates_then_kills(void **state) {
     expect_alone(2);
 }
 
+/* The agent may be late, not the program: what has ended in time is not told to have not. */
+static void test_a_late_agent(void **state) {
+    char line[100];
+    (void)state;
+    struct peer_frame run = peer_run(1, "sh", "-c", "echo on; sleep 0.1; exit 3", NULL);
+    enc_wire_put_number(&run.writer, ENC_WIRE_TAG_TIMEOUT, 3 * ENC_NS_PER_S);
+    peer_end(&peer, &run);
+    peer_expect(&peer, ENC_WIRE_OUTPUT);
+    snprintf(line, sizeof line, "p=$(pgrep -P %d) && kill -STOP $p && sleep 3.5", peer.pid);
+    assert_int_equal(system(line), 0);
+    snprintf(line, sizeof line, "kill -CONT $(pgrep -P %d)", peer.pid);
+    assert_int_equal(system(line), 0);
+    struct peer_result result = peer_wait(&peer, 1);
+    assert_int_equal(result.timed_out, 0);
+    assert_int_equal(result.limit, ENC_WIRE_LIMIT_NONE);
+    assert_int_equal(result.code, 3);
+    peer_result_free(&result);
+}
+
 static void test_stop(void **state) {
     (void)state;
     struct peer_frame run = peer_run(1, "sh", "-c", "trap '' TERM; echo on; sleep 1000", NULL);
@@ -360,6 +379,7 @@ int main(void) {
         WITH_AGENT(test_what_cannot_start),
         WITH_AGENT(test_environment_and_code),
         WITH_AGENT(test_deadline_terminates_then_kills),
+        WITH_AGENT(test_a_late_agent),
         WITH_AGENT(test_stop),
         WITH_AGENT(test_background_children_do_not_hold_it),
         WITH_AGENT(test_children_may_be_kept),

@@ -9,12 +9,43 @@
 
 #define LAST_PIECES 64
 
+/* What is left of a stream when its run is over and its children are not: a pipe that nobody read
+ * would end them with what they write next. */
+struct drain {
+    struct agent *agent;
+    struct loop_fd pipe;
+};
+
+static void drain_ready(struct loop_fd *watch, uint32_t events) {
+    struct drain *drain = ENC_CONTAINER_OF(watch, struct drain, pipe);
+    ssize_t len = read(watch->fd, drain->agent->piece, sizeof drain->agent->piece);
+    (void)events;
+    if (len > 0 || (len < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    loop_unwatch(drain->agent->loop, watch);
+    close(watch->fd);
+    free(drain);
+}
+
+/* The pipe is the drain's. False: no memory. */
+static bool drain_open(struct agent *agent, int fd) {
+    struct drain *drain = malloc(sizeof *drain);
+    if (!drain)
+        return false;
+    *drain = (struct drain){.agent = agent, .pipe = {.fd = fd, .ready = drain_ready}};
+    if (loop_watch(agent->loop, &drain->pipe, EPOLLIN) == 0)
+        return true;
+    free(drain);
+    return false;
+}
+
 static void end(struct output *output) {
     if (output->ended)
         return;
     output->ended = true;
     loop_unwatch(output->agent->loop, &output->pipe);
-    close(output->pipe.fd);
+    if (!output->last_call || !output->goes_on || !drain_open(output->agent, output->pipe.fd))
+        close(output->pipe.fd);
     output->pipe.fd = -1;
     output->on_end(output);
 }

@@ -23,6 +23,7 @@ struct output {
     size_t ring_size, ring_at, ring_len;
     bool paused, ended;
     bool last_call; /* whatever holds the pipe: when it is empty, that is the end */
+    bool goes_on;   /* what holds it then may write on; that is read and thrown away */
     unsigned said;  /* which limits it spoke of: 1 << enum enc_wire_limit */
     unsigned last_pieces;
     void (*on_end)(struct output *output);

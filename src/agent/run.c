@@ -123,6 +123,9 @@ static void on_grace(struct loop_timer *timer) {
 
 static void on_deadline(struct loop_timer *timer) {
     struct run *run = ENC_CONTAINER_OF(timer, struct run, deadline);
+    loop_reap(run->agent->loop); /* where the agent is late, it may have ended in time */
+    if (run->ended)
+        return;
     run->timed_out = true;
     signal_tree(run, SIGTERM);
     loop_timer_start(run->agent->loop, &run->grace, enc_deadline_in(TERM_GRACE));

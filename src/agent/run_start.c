@@ -185,17 +185,19 @@ static struct run *new_run(struct agent *agent, const struct enc_wire_frame *fra
     run->agent = agent;
     run->id = frame->id;
     run->identity = agent->identity;
-    run->keep_children = enc_wire_number(frame, ENC_WIRE_TAG_KEEP_CHILDREN, 0) != 0;
+    bool keep = enc_wire_number(frame, ENC_WIRE_TAG_KEEP_CHILDREN, 0) != 0;
+    run->keep_children = keep;
     run->in = (struct input){
         .agent = agent,
         .id = run->id,
         .pipe.fd = -1,
         .more = enc_wire_number(frame, ENC_WIRE_TAG_STDIN_OPEN, 0) != 0,
     };
-    run->out = (struct output){
-        .agent = agent, .id = run->id, .max = max, .type = ENC_WIRE_OUTPUT, .pipe.fd = -1};
-    run->err = (struct output){
-        .agent = agent, .id = run->id, .max = max, .type = ENC_WIRE_ERRORS, .pipe.fd = -1};
+    run->out = (struct output){.agent = agent, .id = run->id, .max = max, .goes_on = keep};
+    run->err = run->out;
+    run->out.type = ENC_WIRE_OUTPUT;
+    run->err.type = ENC_WIRE_ERRORS;
+    run->out.pipe.fd = run->err.pipe.fd = -1;
     run->before = counters_read(&agent->counters);
     read_limits(&run->limits, frame);
     run_prepare(run, enc_deadline_in(enc_wire_number(frame, ENC_WIRE_TAG_TIMEOUT, ENC_NEVER)));
