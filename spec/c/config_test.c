@@ -138,13 +138,16 @@ static void test_mistakes(void **state) {
             "\"512m\" or \"2g\"");
     refused("{\"cpu_limit\":\"two\"}",
             true,
-            "cpu_limit: \"two\" is not valid; expected a number greater than 0, at most 1000000");
+            "cpu_limit: \"two\" is not valid; expected a number from 0.01 to 1000000");
     refused("{\"cpu_limit\":-1}",
             false,
-            "cpu_limit: -1 is not valid; expected a number greater than 0, at most 1000000");
+            "cpu_limit: -1 is not valid; expected a number from 0.01 to 1000000");
     refused("{\"cpu_limit\":2000000}",
             false,
-            "cpu_limit: 2000000 is not valid; expected a number greater than 0, at most 1000000");
+            "cpu_limit: 2000000 is not valid; expected a number from 0.01 to 1000000");
+    refused("{\"cpu_limit\":0.001}",
+            false,
+            "cpu_limit: 0.001 is not valid; expected a number from 0.01 to 1000000");
     refused("{\"timout\":3}", true, "timout: unknown field; did you mean timeout?");
     refused("{\"colour\":3}",
             true,
@@ -279,6 +282,44 @@ static void test_volume_takes_the_place_of_a_tmpfs(void **state) {
     enc_config_unref(config);
 }
 
+static void test_odd_paths(void **state) {
+    (void)state;
+    static const char *const names[] = {"/data",
+                                        "//data",
+                                        "/data/.",
+                                        "/./data",
+                                        "/x/../data//",
+                                        "/../data",
+                                        "/data/x/..",
+                                        "///data/"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[200];
+        snprintf(text,
+                 sizeof text,
+                 "{\"working_dir\":\"/data\",\"volumes\":{\"/mine\":\"%s\"}}",
+                 names[i]);
+        struct enc_config *config = pool_config(text);
+        assert_string_equal(config->volumes->bind, "/data");
+        assert_null(tmpfs_of(config, "/data"));
+        enc_config_unref(config);
+        snprintf(text,
+                 sizeof text,
+                 "{\"working_dir\":\"%s\",\"volumes\":{\"/mine\":\"/data\"}}",
+                 names[i]);
+        config = pool_config(text);
+        assert_string_equal(config->working_dir, "/data");
+        assert_true(enc_config_is_bound(config, config->working_dir));
+        assert_null(tmpfs_of(config, "/data"));
+        enc_config_unref(config);
+    }
+    struct enc_config *config = pool_config("{\"working_dir\":\"/a/..b/...\"}");
+    assert_string_equal(config->working_dir, "/a/..b/...");
+    enc_config_unref(config);
+    refused("{\"working_dir\":\"/x/..\"}",
+            false,
+            "working_dir: it is the root folder; expected an absolute path other than /");
+}
+
 static void test_sizes(void **state) {
     (void)state;
     static const struct {
@@ -350,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_must_replace),
         cmocka_unit_test(test_volume_takes_the_place_of_a_tmpfs),
+        cmocka_unit_test(test_odd_paths),
         cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

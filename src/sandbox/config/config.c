@@ -10,7 +10,10 @@ static const char *const channel_words[] = {"auto", "agent", "exec", NULL};
 #define COUNT_EXPECTED "a whole number, 0 for no limit"
 #define SIZE_EXPECTED  "a number of bytes or a string such as \"512m\" or \"2g\""
 
-#define MOST_CPUS 1000000 /* they are told to Docker in billionths, as an integer */
+/* They are told to Docker in billionths, as an integer. Of a smaller share the kernel knows
+ * nothing, and a very small one would be none at all: no limit. */
+#define LEAST_CPUS 0.01
+#define MOST_CPUS  1000000
 
 #define AT(member) .offset = offsetof(struct enc_config, limits.member)
 static const struct enc_field limit_fields[] = {
@@ -37,7 +40,7 @@ static ENC_READER(cpus) {
     enum enc_read got = enc_read_number(field, &cpus, value, err);
     if (got != ENC_READ_OK)
         return got;
-    if (cpus > MOST_CPUS)
+    if (cpus < LEAST_CPUS || cpus > MOST_CPUS)
         return ENC_READ_VALUE;
     *(double *)into = cpus;
     return ENC_READ_OK;
@@ -74,7 +77,7 @@ static const struct enc_field fields[] = {
     {"timeout", "a number of seconds greater than 0", enc_read_number, AT(timeout)},
     {"max_timeout", "a number of seconds greater than 0", enc_read_number, AT(max_timeout)},
     {"memory_limit", SIZE_EXPECTED, enc_read_size, AT(memory_bytes), .is = "a size"},
-    {"cpu_limit", "a number greater than 0, at most 1000000", enc_read_cpus, AT(cpus)},
+    {"cpu_limit", "a number from 0.01 to 1000000", enc_read_cpus, AT(cpus)},
     {"pids_limit", "a whole number greater than 0", enc_read_pids, AT(pids)},
     {"resource_limits",
      "a map of cpu_seconds, memory, file_size, open_files, processes, stack",
@@ -174,23 +177,46 @@ static int add_temp_places(struct enc_config *config) {
     return 0;
 }
 
-static void trim(char *path) {
-    for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
-        path[len - 1] = '\0';
+/* In place, for an absolute path: "/tmp/", "//tmp" and "/var/./../tmp" become "/tmp". */
+static void clean(char *path) {
+    char *to = path; /* always behind what is read */
+    for (const char *at = path; *at;) {
+        at += strspn(at, "/");
+        size_t len = strcspn(at, "/");
+        if (len == 2 && at[0] == '.' && at[1] == '.') {
+            while (to > path && *--to != '/')
+                ;
+        } else if (len && (len > 1 || *at != '.')) {
+            *to++ = '/';
+            memmove(to, at, len);
+            to += len;
+        }
+        at += len;
+    }
+    if (to == path)
+        *to++ = '/';
+    *to = '\0';
 }
 
-/* One folder has one name: "/tmp/" is "/tmp". */
-static void trim_paths(struct enc_config *config) {
-    trim(config->working_dir);
+/* One folder has one name, the one that it has for Docker: else a volume would be hidden by a
+ * tmpfs of ours in the same place. */
+static void clean_paths(struct enc_config *config) {
+    clean(config->working_dir);
     for (struct enc_volume *volume = config->volumes; volume->source; volume++)
-        trim(volume->bind);
+        clean(volume->bind);
     for (struct enc_pair *pair = config->tmpfs; pair->name; pair++)
-        trim(pair->name);
+        clean(pair->name);
 }
 
 static int complete(struct enc_config *config, json_t *given, struct enclave_error *err) {
     json_t *timeout = json_object_get(given, "timeout");
-    trim_paths(config);
+    clean_paths(config);
+    if (!config->working_dir[1])
+        return enc_fail(
+            err,
+            ENCLAVE_INVALID,
+            ENC_CONFIG_OP,
+            "working_dir: it is the root folder; expected an absolute path other than /");
     if (config->max_timeout == 0)
         config->max_timeout = config->timeout > 300 ? config->timeout : 300;
     if (config->timeout > config->max_timeout) {
