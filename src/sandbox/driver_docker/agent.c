@@ -11,8 +11,7 @@
 #include "channel_agent/socket.h"
 #include "driver_docker.h"
 
-#define MAX_SAID    4096
-#define GREET_LIMIT (30 * ENC_NS_PER_S)
+#define MAX_SAID 4096
 
 /* ---- the attached stream -------------------------------------------------------- */
 
@@ -133,23 +132,6 @@ static int agent_describe(struct enc_box *box, json_t *body) {
     return rc;
 }
 
-static void on_late(struct enc_timer *timer) {
-    struct enc_box *box = ENC_CONTAINER_OF(timer, struct enc_box, timer);
-    struct enclave_error err = {0};
-    if (box->sandbox->ready)
-        return;
-    enc_fail(&err, ENCLAVE_TIMEOUT, "sandbox.create", "it did not get ready in time");
-    enc_box_fail(box, &err);
-}
-
-static void agent_started(struct enc_box *box) {
-    if (box->sandbox->ready)
-        return;
-    box->stage = "reach the agent in the container";
-    box->timer.fire = on_late;
-    enc_timer_start(box->host->base.loop, &box->timer, enc_deadline_in(GREET_LIMIT));
-}
-
 static bool agent_feed(struct enc_box *box, int stream, const char *bytes, size_t len) {
     if (stream != 1) { /* its complaints */
         if (!box->sandbox->ready && box->said.len < MAX_SAID)
@@ -176,7 +158,7 @@ static void agent_close(struct enc_box *box) {
 const struct enc_box_link enc_box_link_agent = {
     .name = "agent",
     .describe = agent_describe,
-    .started = agent_started,
+    .stage = "reach the agent in the container",
     .feed = agent_feed,
     .close = agent_close,
 };

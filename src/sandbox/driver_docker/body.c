@@ -220,3 +220,19 @@ json_t *enc_box_body(struct enc_box *box) {
     failed |= !body || box->link->describe(box, body);
     return whole(body, failed);
 }
+
+void enc_box_warned(struct enc_box *box, json_t *reply) {
+    struct enc_docker_host *host = box->host;
+    json_t *warning;
+    size_t index;
+    json_array_foreach(json_object_get(reply, "Warnings"), index, warning) {
+        const char *text = json_string_value(warning);
+        if (!host->warned)
+            host->warned = json_object();
+        /* "Your kernel does not support … PIDs limit discarded." Others tell no loss. */
+        if (!text || !strstr(text, "discarded") || json_object_get(host->warned, text))
+            continue;
+        json_object_set(host->warned, text, warning);
+        enc_log(host->base.log, ENC_LOG_WARN, "the Docker Engine leaves out a limit: %.500s", text);
+    }
+}

@@ -8,6 +8,7 @@
 
 #include "driver_docker.h"
 
+#define READY_LIMIT   (30 * ENC_NS_PER_S) /* from the start of the container */
 #define REMOVAL_LIMIT (10 * ENC_NS_PER_S)
 #define REMOVAL_PAUSE (50 * ENC_NS_PER_MS)
 #define ABSENCE_LIMIT (2 * ENC_NS_PER_S) /* of the Docker Engine, while removing */
@@ -50,24 +51,6 @@ static struct enc_host *docker_open(struct enc_loop *loop,
     return &host->base;
 }
 
-/* The one place where a channel is chosen. */
-static const struct enc_box_link *choose_link(const struct enc_docker_host *host,
-                                              const struct enc_config *config,
-                                              struct enclave_error *err) {
-    if (config->channel == ENC_CHANNEL_EXEC)
-        return &enc_box_link_exec;
-    if (host->agent_fits && !(config->agent_fails && config->channel == ENC_CHANNEL_AUTO))
-        return &enc_box_link_agent;
-    if (config->channel == ENC_CHANNEL_AUTO)
-        return &enc_box_link_exec;
-    enc_fail(err,
-             ENCLAVE_INVALID,
-             "sandbox.create",
-             "channel \"agent\": the agent cannot run on this Docker Engine; use \"auto\" or "
-             "\"exec\"");
-    return NULL;
-}
-
 /* ---- creating ------------------------------------------------------------------- */
 
 void enc_box_fail(struct enc_box *box, const struct enclave_error *err) {
@@ -102,6 +85,15 @@ static struct enc_docker_for answer(struct enc_box *box, enc_docker_done *done) 
 
 static void on_stream_end(void *data, const struct enclave_error *failed);
 
+static void on_late(struct enc_timer *timer) {
+    struct enc_box *box = ENC_CONTAINER_OF(timer, struct enc_box, timer);
+    struct enclave_error err = {0};
+    if (box->sandbox->ready)
+        return;
+    enc_fail(&err, ENCLAVE_TIMEOUT, "sandbox.create", "it did not get ready in time");
+    enc_box_fail(box, &err);
+}
+
 static void on_started(void *data, json_t *reply, const struct enclave_error *err) {
     struct enc_box *box = data;
     (void)reply;
@@ -111,8 +103,10 @@ static void on_started(void *data, json_t *reply, const struct enclave_error *er
         enc_box_fail(box, err);
     } else if (box->ended) {
         on_stream_end(box, NULL);
-    } else {
-        box->link->started(box);
+    } else if (!box->sandbox->ready) {
+        box->stage = box->link->stage;
+        box->timer.fire = on_late;
+        enc_timer_start(box->host->base.loop, &box->timer, enc_deadline_in(READY_LIMIT));
     }
 }
 
@@ -172,7 +166,7 @@ static void on_created(void *data, json_t *reply, const struct enclave_error *er
         remove_box(box);
         return;
     }
-    if (err && box->socket && strstr(err->message, "bind source path")) {
+    if (err && box->socket && strstr(err->message, enc_agent_socket_folder(box->socket))) {
         /* The engine is elsewhere after all, or sees other folders. */
         box->host->no_socket = true;
         box->link->close(box);
@@ -183,6 +177,7 @@ static void on_created(void *data, json_t *reply, const struct enclave_error *er
         enc_box_fail(box, err);
         return;
     }
+    enc_box_warned(box, reply);
     enc_left_try(box->host);
     box->stage = "attach to the container";
     box->stream = enc_docker_attach(box->host->docker,
@@ -235,7 +230,7 @@ static void docker_create(struct enc_host *base, struct enc_sandbox *sandbox) {
     box->stage = "create the container";
     sandbox->driver_state = box;
     enc_list_push_back(&host->boxes, &box->in_host);
-    box->link = choose_link(host, sandbox->config, &box->trouble);
+    box->link = enc_box_choose_link(host, sandbox->config, &box->trouble);
     if (box->link)
         enc_box_request(box);
     else
@@ -370,6 +365,7 @@ static void docker_close(struct enc_host *base) {
         gone(ENC_CONTAINER_OF(host->boxes.next, struct enc_box, in_host));
     enc_left_close(host);
     enc_docker_free(host->docker);
+    json_decref(host->warned);
     free(host);
 }
 

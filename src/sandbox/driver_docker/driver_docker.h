@@ -25,6 +25,7 @@ struct enc_docker_host {
     bool agent_fits;               /* it can */
     bool no_socket;                /* folders of this host cannot be mounted there */
     struct enc_list boxes;         /* in_host */
+    json_t *warned;                /* what the engine has warned of */
     json_t *left;                  /* ids that are still to be removed */
     struct enc_docker_call *leaving;
     struct enc_timer left_pause;
@@ -38,8 +39,7 @@ struct enc_box_link {
     const char *name;
     /* Entrypoint and arguments of the container into its create body. -1: no memory. */
     int (*describe)(struct enc_box *box, json_t *body);
-    /* The stream is attached and the container runs. */
-    void (*started)(struct enc_box *box);
+    const char *stage; /* what is waited for once the container runs */
     /* What the container's first process wrote. False: the box may be gone. */
     bool (*feed)(struct enc_box *box, int stream, const char *bytes, size_t len);
     /* The box goes: no event comes after this. More than once; may be NULL. */
@@ -82,11 +82,16 @@ void enc_box_fail_later(struct enc_box *box);
 /* Has its container created; on_created follows. */
 void enc_box_request(struct enc_box *box);
 
-/* fallback.c: whether it goes on by docker exec instead. */
+/* fallback.c: how it is to be reached, NULL: err; whether it goes on by docker exec instead. */
+const struct enc_box_link *enc_box_choose_link(const struct enc_docker_host *host,
+                                               const struct enc_config *config,
+                                               struct enclave_error *err);
 bool enc_box_fall_back(struct enc_box *box, const struct enclave_error *err);
 
 /* body.c: the body of the create call; a new object, NULL: no memory. */
 json_t *enc_box_body(struct enc_box *box);
+/* Tells, once each, which of the limits in it the engine has left out. */
+void enc_box_warned(struct enc_box *box, json_t *reply);
 
 /* left.c: remembers a container, by id or name; tries again to remove what is
  * remembered. */

@@ -22,21 +22,27 @@ static int exec_describe(struct enc_box *box, json_t *body) {
     return rc;
 }
 
-static void exec_started(struct enc_box *box) {
-    box->stage = "start a shell in the container";
+/* The line that says which processes are not a run's. Complaints may stand before it: bash has
+ * one about a locale that the image does not have. */
+static bool find_greeting(const char *said, int *reader, int *service) {
+    char end;
+    for (const char *line = said; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (sscanf(line, "enclave %d %d%c", reader, service, &end) == 3)
+            return true;
+    }
+    return false;
 }
 
-/* Its first words say which processes are not a run's. */
 static bool exec_feed(struct enc_box *box, int stream, const char *bytes, size_t len) {
     struct enclave_error err = {0};
     int reader, service;
-    char end;
     (void)stream;
     if (box->sandbox->ready || box->said.len > MAX_SAID)
         return true;
     if (!enc_buf_append(&box->said, bytes, len))
         return true;
-    if (sscanf(box->said.data, "enclave %d %d%c", &reader, &service, &end) != 3)
+    if (!find_greeting(box->said.data, &reader, &service))
         return true;
     enc_buf_free(&box->said);
     if (enc_channel_exec_open(box->sandbox, &enc_docker_programs, reader, service, &err))
@@ -49,6 +55,6 @@ static bool exec_feed(struct enc_box *box, int stream, const char *bytes, size_t
 const struct enc_box_link enc_box_link_exec = {
     .name = "exec",
     .describe = exec_describe,
-    .started = exec_started,
+    .stage = "start a shell in the container",
     .feed = exec_feed,
 };

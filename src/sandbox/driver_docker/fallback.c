@@ -1,12 +1,31 @@
-/* From the agent to docker exec, where the agent cannot run: a security profile, a runtime
- * or a mount option that its container has and that nobody could know before. Only while no
- * agent has ever come up with this config, and only where the caller left the choice. */
+/* The agent or docker exec; and from the one to the other where the agent cannot run: a security
+ * profile, a runtime or a mount option that its container has and that nobody could know before.
+ * Only while no agent has ever come up with this config, and only where the caller left the
+ * choice. */
 #include <string.h>
 
 #include "driver_docker.h"
 
 #define CLEAR_LIMIT (10 * ENC_NS_PER_S)
 #define CLEAR_PAUSE (50 * ENC_NS_PER_MS)
+
+/* The one place where a channel is chosen. */
+const struct enc_box_link *enc_box_choose_link(const struct enc_docker_host *host,
+                                               const struct enc_config *config,
+                                               struct enclave_error *err) {
+    if (config->channel == ENC_CHANNEL_EXEC)
+        return &enc_box_link_exec;
+    if (host->agent_fits && !(config->agent_fails && config->channel == ENC_CHANNEL_AUTO))
+        return &enc_box_link_agent;
+    if (config->channel == ENC_CHANNEL_AUTO)
+        return &enc_box_link_exec;
+    enc_fail(err,
+             ENCLAVE_INVALID,
+             "sandbox.create",
+             "channel \"agent\": the agent cannot run on this Docker Engine; use \"auto\" or "
+             "\"exec\"");
+    return NULL;
+}
 
 static void clear(struct enc_box *box);
 
@@ -52,6 +71,7 @@ static void on_fall(struct enc_timer *timer) {
     box->link = &enc_box_link_exec;
     enc_buf_free(&box->said);
     box->demux = (struct enc_demux){0};
+    box->ended = false;
     box->give_up = enc_deadline_in(CLEAR_LIMIT);
     clear(box);
 }
@@ -67,6 +87,8 @@ bool enc_box_fall_back(struct enc_box *box, const struct enclave_error *err) {
     if (strstr(err->message, "no such file")) /* its volume was removed: it will be there again */
         return false;
     if (strncmp(err->message, "network ", 8) == 0) /* is not there: no other way has it either */
+        return false;
+    if (strstr(err->message, "external connectivity")) /* a port is taken, maybe not for long */
         return false;
     box->timer.fire = on_fall;
     if (enc_timer_start(box->host->base.loop, &box->timer, 0))
