@@ -1,6 +1,8 @@
 #include "owner.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +44,10 @@ static uint64_t host_id(void) {
     return (id ^ id >> 48) & 0xffffffffffffull;
 }
 
-/* In clock ticks since the machine started; 0: there is no such process, or one that has
- * ended and that nobody has waited for. */
+#define ENDED 1 /* nothing starts so early */
+
+/* In clock ticks since the machine started; ENDED: nobody has waited for it; 0: there is none to
+ * be seen. */
 static unsigned long long start_time(long pid) {
     char path[48], text[1024];
     unsigned long long start = 0;
@@ -59,7 +63,7 @@ static unsigned long long start_time(long pid) {
                       &state,
                       &start) != 2)
         return 0;
-    return state == 'Z' || state == 'X' ? 0 : start;
+    return state == 'Z' || state == 'X' ? ENDED : start;
 }
 
 void enc_owner_make(char owner[40]) {
@@ -76,6 +80,9 @@ bool enc_owner_is_dead(const char *owner) {
     long pid = strtol(owner + 13, &end, 10);
     if (pid <= 0 || *end != '-' || !end[1])
         return false;
-    unsigned long long start = strtoull(end + 1, &end, 10);
-    return !*end && start_time(pid) != start;
+    unsigned long long start = strtoull(end + 1, &end, 10), now = start_time(pid);
+    if (*end)
+        return false;
+    /* A /proc that was mounted with hidepid shows no process of another user. */
+    return now ? now != start : kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
