@@ -93,8 +93,10 @@ static struct enc_buf tar_of(const struct item *items, bool gzip) {
 }
 
 static char *got;
+static size_t got_len;
 static void on_got(void *data, struct enc_transfer *transfer, const struct enclave_error *err) {
     (void)data;
+    got_len = transfer->got.len;
     got = err ? strdup("(none)") : enc_buf_steal(&transfer->got).data;
 }
 
@@ -194,6 +196,14 @@ static void test_refused_names(void **state) {
     }
 }
 
+/* The checksum of a header that was changed. */
+static void set_sum(char *header) {
+    unsigned sum = 8 * ' ';
+    for (int i = 0; i < 512; i++)
+        sum += i < 148 || i >= 156 ? (unsigned char)header[i] : 0;
+    snprintf(header + 148, 8, "%06o", sum);
+}
+
 static void test_no_tar(void **state) {
     (void)state;
     check_refused("", 0, "it is empty");
@@ -206,12 +216,31 @@ static void test_no_tar(void **state) {
     /* A header that promises 8 GiB. */
     struct enc_buf tar = tar_of((const struct item[]){{"big", 0, "x"}, {0}}, false);
     memcpy(tar.data + 124, "77777777777", 11);
-    unsigned sum = 8 * ' ';
-    for (int i = 0; i < 512; i++)
-        sum += i < 148 || i >= 156 ? (unsigned char)tar.data[i] : 0;
-    snprintf(tar.data + 148, 8, "%06o", sum);
+    set_sum(tar.data);
     check_refused(tar.data, tar.len, "more than 512 MiB");
     enc_buf_free(&tar);
+}
+
+/* A sparse file of GNU tar that is nothing but a hole. */
+static void test_a_hole(void **state) {
+    (void)state;
+    struct box box;
+    struct enc_buf tar = tar_of((const struct item[]){{"file", 0, NULL}, {0}}, false);
+    tar.data[156] = 'S';
+    snprintf(tar.data + 386, 12, "%011o", 700u); /* where the bytes are, */
+    snprintf(tar.data + 398, 12, "%011o", 0u);   /* how many, */
+    snprintf(tar.data + 483, 12, "%011o", 700u); /* and the size with the holes */
+    set_sum(tar.data);
+    box_open(&box);
+    struct enclave_error err = {0};
+    if (!enc_sandbox_unpack(box.sandbox, tar.data, tar.len, "", ENC_NEVER, on_done, &box, &err))
+        fail_msg("%s", err.message);
+    UNTIL(box.f.loop, box.done);
+    assert_false(box.failed);
+    check_file(&box, "file", "");
+    assert_int_equal(got_len, 700);
+    enc_buf_free(&tar);
+    box_close(&box);
 }
 
 static void test_an_end_in_between(void **state) {
@@ -304,6 +333,7 @@ int main(void) {
         cmocka_unit_test(test_unpack),
         cmocka_unit_test(test_refused_names),
         cmocka_unit_test(test_no_tar),
+        cmocka_unit_test(test_a_hole),
         cmocka_unit_test(test_an_end_in_between),
         cmocka_unit_test(test_folder),
     };

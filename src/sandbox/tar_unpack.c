@@ -193,8 +193,12 @@ static int read_bytes(struct enc_unpack *unpack, size_t size, struct enclave_err
     while (unpack->bytes.len < size) {
         la_ssize_t got = archive_read_data(
             unpack->archive, unpack->bytes.data + unpack->bytes.len, size - unpack->bytes.len);
-        if (got <= 0)
+        if (got < 0)
             return no_archive(unpack->archive, err);
+        if (got == 0) { /* the rest of a sparse file is a hole */
+            got = (la_ssize_t)(size - unpack->bytes.len);
+            memset(unpack->bytes.data + unpack->bytes.len, 0, (size_t)got);
+        }
         unpack->bytes.len += (size_t)got;
     }
     return 0;
