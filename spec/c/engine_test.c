@@ -270,6 +270,19 @@ static void test_patience_ends(void **state) {
     assert_int_equal(w.warnings, 1);
 }
 
+/* Without any patience, while a creation still prepares its driver. */
+static void test_no_patience(void **state) {
+    (void)state;
+    struct world w;
+    struct made made;
+    world_open(&w, "{\"prepare_ms\":100000}");
+    make(&w, &made);
+    enc_engine_free(w.engine, 0);
+    enc_config_unref(w.config);
+    assert_int_equal(made.calls, 1);
+    assert_int_equal(made.err.code, ENCLAVE_CANCELLED);
+}
+
 static void test_two_engines_and_a_borrowed_loop(void **state) {
     (void)state;
     uv_loop_t uv;
@@ -297,6 +310,7 @@ int main(void) {
         cmocka_unit_test(test_pools),
         cmocka_unit_test(test_close_with_everything),
         cmocka_unit_test(test_patience_ends),
+        cmocka_unit_test(test_no_patience),
         cmocka_unit_test(test_two_engines_and_a_borrowed_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

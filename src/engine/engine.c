@@ -262,6 +262,7 @@ void enc_engine_free(struct enc_engine *engine, enc_deadline limit) {
     while ((!is_empty(engine) || !enc_list_empty(&engine->endings)) && enc_now() < limit)
         enc_loop_turn(engine->loop, true);
     enc_timer_stop(engine->loop, &patience);
+    enc_engine_cancel_creations(engine); /* what they prepare is of the hosts */
     if (!is_empty(engine))
         enc_log(
             &engine->log, ENC_LOG_WARN, "the engine ends before all of its sandboxes were removed");
