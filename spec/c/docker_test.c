@@ -159,6 +159,11 @@ static void images(void **state) {
     CALL(&asked, image_pull, "127.0.0.1:1/none:x", NULL, NULL, on_progress);
     assert_int_equal(asked.err.code, ENCLAVE_DOCKER);
     assert_non_null(strstr(asked.err.message, "127.0.0.1:1"));
+    /* Docker would pull every tag that there is. */
+    struct enclave_error err = {0};
+    assert_null(
+        enc_docker_image_pull(docker, "127.0.0.1:1/none:", NULL, NULL, NULL, answer(&asked), &err));
+    assert_int_equal(err.code, ENCLAVE_INVALID);
 }
 
 struct talk {

@@ -214,6 +214,12 @@ static void refusals_and_nonsense(void **state) {
          ENCLAVE_DOCKER,
          409,
          "plain words (HTTP"},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nX: y\r\n\r\n"
+         "HTTP/1.1 410 Gone\r\nContent-Length: 5\r\n\r\nwords",
+         true,
+         ENCLAVE_DOCKER,
+         410,
+         "words (HTTP"},
         {"SSH-2.0-OpenSSH\r\n", true, ENCLAVE_PROTOCOL, 0, "not HTTP"},
         {"HTTP/1.1 banana\r\n\r\n", true, ENCLAVE_PROTOCOL, 0, "not HTTP"},
         {"HTTP/1.1 101 UP\r\nHalf", false, ENCLAVE_UNAVAILABLE, 0, "before a reply"},

@@ -66,12 +66,17 @@ ENC_DOCKER_CALL(image_pull,
                 enc_docker_progress *progress) {
     struct enc_docker_ask ask = {.op = "image.pull", .method = "POST", .auth = auth};
     ENC_AUTO_FREE char *name = strdup(image);
-    const char *tag;
+    const char *tag = "";
+    if (name)
+        split(name, &tag);
+    if (name && !*tag) { /* that would be all of them */
+        enc_fail(err, ENCLAVE_INVALID, ask.op, "image \"%.400s\": it ends without a tag", image);
+        return NULL;
+    }
     if (!name || !(ask.watch = calloc(1, sizeof *ask.watch))) {
         enc_fail_nomem(err, ask.op);
         return NULL;
     }
-    split(name, &tag);
     ask.path = enc_docker_path("/images/create?fromImage=",
                                name,
                                "&tag=",

@@ -22,9 +22,19 @@ static bool refuse(struct enc_stream *stream, const struct enc_head *head) {
     return enc_stream_finish(stream, &err);
 }
 
+/* As enc_head_parse, behind replies that are only the first of two, such as 100. */
+static int find_head(struct enc_stream *stream, struct enc_head *head) {
+    struct enc_buf *reply = &stream->reply;
+    int rc;
+    while ((rc = reply->len ? enc_head_parse(head, reply->data, reply->len) : 0) > 0 &&
+           head->status < 200 && head->status != 101)
+        enc_buf_consume(reply, head->len);
+    return rc;
+}
+
 bool enc_stream_shake(struct enc_stream *stream, bool eof) {
     struct enc_head head;
-    int rc = stream->reply.len ? enc_head_parse(&head, stream->reply.data, stream->reply.len) : 0;
+    int rc = find_head(stream, &head);
     if (rc < 0)
         return enc_stream_fail(stream, ENCLAVE_PROTOCOL, "the reply is not HTTP");
     bool full = stream->reply.len >= MAX_HEAD;
