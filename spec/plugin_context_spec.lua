@@ -340,6 +340,24 @@ describe("schemas", function()
     assert.equal(1, #assert(enclave.schemas("openai", { tools_config = { "python_executor" } })))
     assert.has_error(function() enclave.schemas("openapi") end)
     assert.is_nil((enclave.schemas("openai", { tools_config = { "no_such" } })))
+    assert.equal("[]", enclave.json.encode(enclave.schemas("openai", { tools_config = {} })))
+  end)
+
+  it("have lists where JSON has lists, and properties", function()
+    local bare = support.folder()
+    finally(function()
+      bare:remove()
+    end)
+    bare:write("bare.lua", 'return { name = "bare", api = 1, execute = function() end }')
+    bare:write("empty.lua", [[return { name = "empty", api = 1, execute = function() end,
+      parameters = { type = "object", required = {}, properties = {
+        a = { type = "array", default = {}, items = { type = "object", required = {} } } } } }]])
+    local list = assert(enclave.schemas("anthropic", { tools = { bare.path },
+      tools_config = { "bare", "empty" } }))
+    assert.equal('{"properties":{},"type":"object"}', enclave.json.encode(list[1].input_schema))
+    assert.equal('{"properties":{"a":{"default":[],"items":{"required":[],"type":"object"},'
+      .. '"type":"array"}},"required":[],"type":"object"}',
+      enclave.json.encode(list[2].input_schema))
   end)
 
   it("are served over HTTP", function()

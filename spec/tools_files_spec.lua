@@ -54,6 +54,15 @@ open("empty", "w")
       assert.equal(4, count)
     end)
 
+    it("are not overwritten by the program", function()
+      for _, name in ipairs({ ".main.py", "./.main.py", "main.py" }) do
+        local result = fine("python_executor", { files = { [name] = "x = 5" },
+          code = ("print(open(%q).read())"):format(name) })
+        assert.equal("x = 5\n", result.output)
+      end
+      assert.equal("5\n", fine("python_executor", { code = "import main; print(main.x)" }).output)
+    end)
+
     it("come out of a program that fails, too", function()
       local result = execute("shell_executor", { command = "echo half > half; exit 3",
         fetch_files = { "half" } })
@@ -180,6 +189,14 @@ print(os.getcwd()[-4:], sys.stdin.read(), os.environ["K"])]] }).output)
       assert.equal("s t", facts.target)
       assert.equal("directory", file({ operation = "stat", path = "/" }).metadata.type)
       assert.matches("no such file", problem({ operation = "stat", path = "missing" }), 1, true)
+    end)
+
+    it("are found, or none of them", function()
+      for _, more in ipairs({ { pattern = "no such" }, { text = "no such" } }) do
+        more.operation = "search"
+        local result = fine("file_operation", more)
+        assert.matches('"matches":[]', enclave.json.encode(result.metadata), 1, true)
+      end
     end)
 
     it("are found by name and by text", function()

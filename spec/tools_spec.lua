@@ -105,6 +105,12 @@ for _, channel in ipairs({ "auto", "exec" }) do
       assert.is_false(result.metadata.truncated)
       assert.equal("link", fine({ operation = "exists", path = "l/link" }).metadata.type)
       assert.equal("directory", fine({ operation = "exists", path = "l/sub" }).metadata.type)
+      assert(sandbox:run{ command = "touch -d 1960-01-01 l/sub; : > l/z; touch -d @5 l/z" })
+      entries = fine({ operation = "list", path = "l" }).metadata.entries
+      assert.is_true(entries[3].mtime < 0)
+      assert.same({ "z", 0, 5 }, { entries[4].name, entries[4].size, entries[4].mtime })
+      assert.matches('"entries":[]', enclave.json.encode(fine({ operation = "list",
+        path = "l/sub/deep" }).metadata), 1, true)
       assert.is_truthy(fine({ operation = "list" }).output:find("l/\n", 1, true))
       fine({ operation = "delete", path = "l" })
       assert.is_false(fine({ operation = "exists", path = "l" }).metadata.exists)

@@ -1,5 +1,6 @@
 -- Tools as the APIs of models want them described.
 local errors = require "enclave.errors"
+local json = require "enclave.json"
 local suggest = require "enclave.suggest"
 
 local schemas = {}
@@ -25,7 +26,7 @@ function schemas.list(tools, format, op)
     errors.throw(op, ("format: expected one of %s, got %s"):format(
       table.concat(suggest.names(schemas.formats), ", "), errors.show(format)))
   end
-  local list = {}
+  local list = json.array()
   for i, tool in ipairs(tools) do
     list[i] = convert(tool)
   end

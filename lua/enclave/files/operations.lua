@@ -1,6 +1,7 @@
 -- The operations of file_operation. What is not a transfer is a small sh script whose paths are
 -- arguments, so no name can be taken for shell text.
 local base64 = require "enclave.base64"
+local json = require "enclave.json"
 local records = require "enclave.files.records"
 local walk = require "enclave.files.walk"
 
@@ -255,7 +256,7 @@ local function add_sizes(sandbox, path, entries)
     end
     local i = from
     for line in records.each(run.stdout, "\n") do
-      local size, mtime = line:match("^(%d+) (%d+)$")
+      local size, mtime = line:match("^(%d+) (%-?%d+)$")
       if entries[i] and size then
         entries[i].size, entries[i].mtime = tonumber(size), tonumber(mtime)
       end
@@ -275,7 +276,7 @@ function operations.list(sandbox, path)
   for i, entry in ipairs(entries) do
     lines[i] = entry.name .. (entry.type == "directory" and "/" or "") .. "\n"
   end
-  return { output = table.concat(lines), metadata = { path = path, entries = entries,
+  return { output = table.concat(lines), metadata = { path = path, entries = json.array(entries),
     truncated = more or false } }
 end
 

@@ -1,5 +1,6 @@
 -- The operation search of file_operation: files by glob, and lines in them by text; bounded.
 local glob = require "enclave.files.glob"
+local json = require "enclave.json"
 local operations = require "enclave.files.operations"
 local records = require "enclave.files.records"
 local walk = require "enclave.files.walk"
@@ -45,7 +46,7 @@ local function find(sandbox, path, params)
 end
 
 local function by_name(path, params, list, more, types)
-  local lines, found = {}, {}
+  local lines, found = {}, json.array()
   for i = 1, math.min(#list, params.limit) do
     lines[i] = list[i] .. (types[list[i]] == "directory" and "/" or "") .. "\n"
     found[i] = { path = list[i], type = types[list[i]] }
@@ -76,7 +77,7 @@ local function by_text(sandbox, path, params, list, more)
     return operations.failed("text: expected what one line has, got a line's end")
   end
   local flags = (params.regex and "-E" or "-F") .. (params.ignore_case and "i" or "")
-  local found = {}
+  local found = json.array()
   for from = 1, #list, group do
     local args = { flags, params.text, tostring(params.limit + 1), path }
     table.move(list, from, math.min(from + group - 1, #list), 5, args)

@@ -1,6 +1,7 @@
 -- Checks what a plugin file returned: a tool, a hook, or HTTP routes. Each problem names the field,
 -- the value and what was expected.
 local errors = require "enclave.errors"
+local json = require "enclave.json"
 local language_definition = require "enclave.multi_code.language"
 local schema = require "enclave.schema"
 local suggest = require "enclave.suggest"
@@ -83,6 +84,28 @@ local function check_object_schema(node, name, add)
   end
 end
 
+-- As the APIs of models want a schema: a list that is empty is one in JSON, too.
+local function mark_lists(node)
+  if type(node) ~= "table" then
+    return
+  end
+  for name, list in pairs({ required = node.required,
+    default = node.type == "array" and node.default or nil }) do
+    if type(list) == "table" and next(list) == nil and not getmetatable(list) then
+      node[name] = json.array()
+    end
+  end
+  for _, member in pairs(node.properties or {}) do
+    mark_lists(member)
+  end
+  for _, list in ipairs({ node.anyOf or {}, node.oneOf or {}, { node.items },
+    { node.additionalProperties } }) do
+    for _, member in ipairs(list) do
+      mark_lists(member)
+    end
+  end
+end
+
 local function set_of(list)
   if not list then
     return nil
@@ -124,7 +147,7 @@ function definitions.tool(definition, path)
   check_strings(definition, "sandbox_types", ".", add)
   check_strings(definition, "warm", ".", add)
   check_strings(definition, "secrets", "^[%a_][%w_]*$", add)
-  local parameters = definition.parameters or { type = "object" }
+  local parameters = definition.parameters or { type = "object", properties = {} }
   check_object_schema(parameters, "parameters", add)
   check_object_schema(definition.config, "config", add)
   local budget = math.tointeger(definition.budget or definitions.budget)
@@ -135,6 +158,8 @@ function definitions.tool(definition, path)
   if #problems > 0 then
     return nil, problems
   end
+  mark_lists(parameters)
+  parameters.properties = parameters.properties or {} -- which OpenAI wants
   return {
     name = definition.name,
     version = definition.version or "0",

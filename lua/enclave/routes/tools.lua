@@ -1,6 +1,5 @@
 -- The tools that the server knows, in the forms that the APIs of models take.
 local errors = require "enclave.errors"
-local json = require "enclave.json"
 local policy = require "enclave.http.policy"
 local schemas = require "enclave.schemas"
 local suggest = require "enclave.suggest"
@@ -21,7 +20,7 @@ return {
           table.concat(formats, ", "), errors.show(format)), "tools")
       end
       local tools = assert(toolset.new(server.manager.registry, kind, nil, "tools"))
-      return json.array(schemas.list(tools:list(), format, "tools"))
+      return schemas.list(tools:list(), format, "tools")
     end, { summary = "The tools, as the API of a model takes them", fails = { 400 },
       query = { format = { type = "string", enum = formats, default = "openai" },
         sandbox_type = { type = "string", default = "docker" } },
