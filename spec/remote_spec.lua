@@ -133,6 +133,19 @@ describe("a remote manager", function()
     assert.matches('[{"msg":"bad"}]', err.message, 1, true)
   end)
 
+  it("deletes what was made for it after it was closed", function()
+    answer = function(request)
+      if request.method == "POST" then
+        manager:close()
+      end
+      return { status = 200, body = '{"sandbox_id":"late"}' }
+    end
+    local none, err = manager:create_sandbox()
+    assert.is_nil(none)
+    assert.equal("closed", err.code)
+    assert.same({ "DELETE", "http://host:8000/sandbox/late" }, { last().method, last().url })
+  end)
+
   it("passes on that the server cannot be reached, and says what is no JSON", function()
     answer = function()
       return nil, core.error("unavailable", "connection refused")
@@ -152,7 +165,91 @@ describe("a remote manager", function()
     assert.equal("invalid", err.code)
     assert.is_false((pcall(enclave.manager, { base_url = "http://x", docker_host = "y" })))
     assert.is_false((pcall(manager.execute_tool_in_pool, manager, "x", "y")))
+    assert.is_false((pcall(manager.execute_tool, manager, "x", "y", {}, { on_stdout = print })))
+    assert.is_false((pcall(manager.put_file, manager, "x", "y", "z", { mod = 1 })))
+    assert.is_false((pcall(manager.get_file, manager, "x", "y", { size = 1 })))
     assert.is_nil((manager:execute_tool_in_pool("x", {}, -1)))
     assert.equal(0, #requests)
+  end)
+end)
+
+describe("a remote manager and its server", function()
+  local server = require "enclave.server"
+  local here, http, there
+
+  local function open(driver_options, policy)
+    policy = policy or {}
+    policy.sandbox_types = { "fake", "docker_notebook" }
+    here = assert(enclave.manager{ log_level = "off", driver_options = driver_options })
+    http = assert(server.new(here, { port = 0, policy = policy }))
+    there = assert(enclave.manager{ base_url = http:url() })
+  end
+  after_each(function()
+    there:close()
+    http:close()
+    here:close()
+  end)
+
+  it("fail as a local one does", function()
+    open({ fail_creates = 1, fail_code = "docker" })
+    local ids, err = there:initialize_pool{ pool_size = 3, sandbox_type = "fake" }
+    assert.is_true(#ids >= 2) -- the third may be there by now
+    assert.equal("docker", err.code)
+    assert.matches("2 of 3 sandboxes came up", err.message, 1, true)
+    ids, err = there:initialize_pool{ pool_size = 3, sandbox_type = "fake" }
+    assert.is_table(ids)
+    assert.is_nil(err)
+  end)
+
+  it("tell why nothing was made", function()
+    open({ fail_prepare = true, fail_code = "not_found" })
+    local none, err = there:initialize_pool{ pool_size = 3, sandbox_type = "fake" }
+    assert.is_nil(none)
+    assert.equal("not_found", err.code)
+    assert.matches("HTTP 400", err.message, 1, true)
+    none, err = there:create_sandbox("fake")
+    assert.is_nil(none)
+    assert.equal("not_found", err.code)
+  end)
+
+  it("have the options of files", function()
+    open()
+    local id = assert(there:create_sandbox("fake"))
+    assert.is_true(there:put_file(id, "a", "bytes", { mode = 493 }))
+    assert.equal("bytes", there:get_file(id, "a", { max_size = "5b" }))
+    local none, err = there:get_file(id, "a", { max_size = 4 })
+    assert.is_nil(none)
+    assert.equal(select(2, here:get_file(id, "a", { max_size = 4 })).code, err.code)
+    assert.matches("4 bytes", err.message, 1, true)
+    for _, query in ipairs({ "mode=8", "mode=77777", "mode=-1", "mode=" }) do
+      local reply = assert(core.http{ url = http:url() .. "/sandbox/" .. id .. "/files?path=b&"
+        .. query, method = "PUT", body = "x" })
+      assert.equal(400, reply.status, query)
+    end
+    assert.equal(400, assert(core.http{ url = http:url() .. "/sandbox/" .. id
+      .. "/files?path=a&max_size=x" }).status)
+  end)
+
+  it("do not count sandboxes that have died", function()
+    open(nil, { max_sandboxes = 2 })
+    for _ = 1, 3 do
+      local id = assert(there:create_sandbox("fake"))
+      local none, err = there:execute_tool(id, "shell_executor", { command = { "die" } })
+      assert.is_nil(none)
+      assert.equal("lost", err.code)
+    end
+    assert(there:create_sandbox("fake"))
+    assert(there:create_sandbox("fake"))
+    assert.is_nil((there:create_sandbox("fake")))
+  end)
+
+  it("keep to the operator's times, also when they are no numbers", function()
+    open(nil, { max_timeout = 20 })
+    for _, timeout in ipairs({ "abc", true, { 1 } }) do
+      local none, err = there:create_sandbox("fake", { timeout = timeout })
+      assert.is_nil(none)
+      assert.equal("invalid", err.code)
+      assert.matches("^timeout: ", err.message)
+    end
   end)
 end)

@@ -154,6 +154,16 @@ describe("what clients may ask for", function()
     assert.same({ "100m", 0.5 }, { given.memory_limit, given.cpu_limit })
     assert.equal(60, policy.parameters(rules, { timeout = 1000 }).timeout)
     assert.is_nil(policy.parameters(rules, {}).timeout)
+    given = ask(rules, { image = "mine", tools_config = { shell_executor = { timeout = 600 },
+      python_executor = { timeout = 6 }, file_operation = {} } })
+    assert.same({ shell_executor = { timeout = 60 }, python_executor = { timeout = 6 },
+      file_operation = {} }, given.tools_config)
+  end)
+
+  it("does not end a notebook after the time of one run", function()
+    local given = policy.config({ max_timeout = 10 }, {}, "docker_notebook")
+    assert.is_nil(given.max_timeout)
+    assert.equal(10, given.timeout)
   end)
 
   it("is bounded in every unit that a size may have", function()

@@ -90,7 +90,12 @@ function Remote:initialize_pool(options, sandbox_type, config)
   local reply
   reply, err = request(self, op, "POST", "/pool/initialize",
     { query = query, json = options.config or {} })
-  return reply and reply.sandbox_ids, err
+  if not reply then
+    return nil, err
+  end
+  local problem = reply.problem -- why some did not come up
+  return reply.sandbox_ids, type(problem) == "table" and errors.new(
+    http_client.code(problem.code) or "internal", tostring(problem.detail), op) or nil
 end
 
 ---Ends a pool of the server, also one that another client filled.
@@ -136,6 +141,9 @@ function Remote:create_sandbox(sandbox_type, config)
     { query = { sandbox_type = sandbox_type or "docker" }, json = config or {} })
   if not reply then
     return nil, err
+  elseif self.closed then
+    self.client:request(op, "DELETE", sandbox_path(op, reply.sandbox_id))
+    return nil, errors.new("closed", "the manager was closed meanwhile", op)
   end
   self.created[reply.sandbox_id] = true
   return reply.sandbox_id
@@ -153,13 +161,16 @@ function Remote:list_sandboxes(status)
   return request(self, "list_sandboxes", "GET", "/sandboxes", { query = { status = status } })
 end
 
+---Output as it comes is not to be had by this manager.
 ---@param id string
 ---@param tool_name string
 ---@param parameters? table
+---@param options? table an empty one
 ---@return enclave.Result|nil
 ---@return enclave.Error? err
-function Remote:execute_tool(id, tool_name, parameters)
+function Remote:execute_tool(id, tool_name, parameters, options)
   local op = "execute_tool"
+  errors.check_options(op, options, {})
   errors.check(op, "sandbox_id", id, "string")
   errors.check(op, "tool_name", tool_name, "string")
   errors.check(op, "parameters", parameters, "table|nil")
@@ -209,23 +220,35 @@ end
 ---@param id string
 ---@param path string
 ---@param bytes string
+---@param options? { mode?: integer, timeout?: number }
 ---@return true|nil
 ---@return enclave.Error? err
-function Remote:put_file(id, path, bytes)
-  errors.check("put_file", "path", path, "string")
-  errors.check("put_file", "bytes", bytes, "string")
-  return done(request(self, "put_file", "PUT", sandbox_path("put_file", id, "/files"),
-    { query = { path = path }, body = bytes }))
+function Remote:put_file(id, path, bytes, options)
+  local op = "put_file"
+  errors.check(op, "path", path, "string")
+  errors.check(op, "bytes", bytes, "string")
+  errors.check_options(op, options, { mode = "number", timeout = "number" })
+  options = options or {}
+  local mode = options.mode and math.tointeger(options.mode)
+  if options.mode and not mode then
+    errors.throw(op, "mode: expected an integer, got " .. errors.show(options.mode))
+  end
+  return done(request(self, op, "PUT", sandbox_path(op, id, "/files"), { timeout = options.timeout,
+    query = { path = path, mode = mode and ("%o"):format(mode & 4095) }, body = bytes }))
 end
 
 ---@param id string
 ---@param path string
+---@param options? { max_size?: integer, timeout?: number } max_size: default what the server allows
 ---@return string|nil bytes
 ---@return enclave.Error? err
-function Remote:get_file(id, path)
-  errors.check("get_file", "path", path, "string")
-  return request(self, "get_file", "GET", sandbox_path("get_file", id, "/files"),
-    { query = { path = path }, raw = true })
+function Remote:get_file(id, path, options)
+  local op = "get_file"
+  errors.check(op, "path", path, "string")
+  errors.check_options(op, options, { max_size = "number|string", timeout = "number" })
+  options = options or {}
+  return request(self, op, "GET", sandbox_path(op, id, "/files"), { timeout = options.timeout,
+    query = { path = path, max_size = options.max_size }, raw = true })
 end
 
 ---@param id string

@@ -16,6 +16,12 @@ local known_codes = { invalid = true, timeout = true, cancelled = true, closed =
   protocol = true, nomem = true, internal = true }
 local largest_reply = 256 * 1024 * 1024
 
+---@param given any what a server says of the kind of an error
+---@return string|nil # a code of ours
+function http_client.code(given)
+  return known_codes[given] and given
+end
+
 ---@param text string
 ---@return string # for a part of an address
 function http_client.escape(text)
@@ -49,14 +55,14 @@ local function detail_of(reply)
   if type(detail) == "table" then
     detail = json.encode(detail)
   end
-  local code = type(body) == "table" and known_codes[body.code] and body.code or nil
+  local code = type(body) == "table" and http_client.code(body.code) or nil
   return type(detail) == "string" and detail or reply.body:sub(1, 200), code
 end
 
 ---@param op string
 ---@param method string
 ---@param path string
----@param options? { query?: table, body?: string, json?: any, raw?: boolean }
+---@param options? { query?: table, body?: string, json?: any, raw?: boolean, timeout?: number }
 ---@return any value what the JSON of the reply is; with raw its bytes
 ---@return enclave.Error? err
 function Client:request(op, method, path, options)
@@ -68,7 +74,7 @@ function Client:request(op, method, path, options)
     headers["Content-Type"] = "application/json"
   end
   local reply, err = core.http{ url = self.base_url .. path .. query_of(options.query),
-    method = method, headers = headers, body = body, timeout = self.timeout,
+    method = method, headers = headers, body = body, timeout = options.timeout or self.timeout,
     max_reply = largest_reply }
   if not reply then
     return nil, err

@@ -105,9 +105,10 @@ end
 ---The config to use for what a client asked for.
 ---@param rules enclave.HttpPolicy
 ---@param given table
+---@param sandbox_type? string
 ---@return table|nil config
 ---@return enclave.Error? err
-function policy.config(rules, given)
+function policy.config(rules, given, sandbox_type)
   local config, unused = {}, {}
   for name, value in pairs(given) do
     if ignored[name] then
@@ -137,10 +138,14 @@ function policy.config(rules, given)
   for _, options in pairs(type(config.tools_config) == "table" and config.tools_config or {}) do
     if type(options) == "table" then
       lower_output(rules, options, "max_output_size")
+      if type(options.timeout) == "number" then
+        lower(options, "timeout", rules.max_timeout, tonumber)
+      end
     end
   end
-  if rules.max_timeout and config.max_timeout == nil then
-    config.max_timeout = math.max(rules.max_timeout, config.timeout or 0)
+  -- The kernel of a notebook is a run, too, and lives longer than any cell.
+  if rules.max_timeout and config.max_timeout == nil and sandbox_type ~= "docker_notebook" then
+    config.max_timeout = math.max(rules.max_timeout, tonumber(config.timeout) or 0)
   end
   return config
 end
@@ -168,6 +173,14 @@ function policy.most_of(options)
   return math.max(options.pool_size, options.max_size or 1)
 end
 
+---Why something could not be made, as clients of other systems expect it: HTTP 400 whatever it is.
+---@param err enclave.Error
+---@return enclave.Error|table
+function policy.bad_request(err)
+  return err.code == "cancelled" and err or { status = 400, code = err.code, op = err.op,
+    message = err.message }
+end
+
 ---Whether there is room for so many more sandboxes. Those that are being made count, and of a
 ---pool all that it may grow to, which is one if it begins with none; nothing waits in between,
 ---so it holds for callers at once.
@@ -178,7 +191,8 @@ end
 function policy.room(server, more)
   local most, count = server.policy.max_sandboxes or 64, server.creating
   for _, entry in pairs(server.manager.sandboxes) do
-    count = count + (entry.stopped_at and 0 or 1)
+    local gone = entry.stopped_at or entry.sandbox:status() == "error"
+    count = count + (gone and 0 or 1)
   end
   for _, entry in pairs(server.manager.pools) do
     count = count + policy.most_of(entry.options)

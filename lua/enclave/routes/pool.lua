@@ -1,5 +1,4 @@
 -- Pools: filling one, calling a tool in it, its end.
-local errors = require "enclave.errors"
 local events = require "enclave.http.events"
 local policy = require "enclave.http.policy"
 
@@ -15,7 +14,7 @@ local function initialize(request, server)
   if not options.sandbox_type then
     return nil, err
   end
-  options.config, err = policy.config(server.policy, given)
+  options.config, err = policy.config(server.policy, given, options.sandbox_type)
   if not options.config then
     return nil, err
   end
@@ -39,7 +38,7 @@ local function initialize(request, server)
   local ids
   ids, err = server.manager:initialize_pool(options)
   if not ids then
-    return nil, err.code ~= "cancelled" and errors.new("invalid", err.message, err.op) or err
+    return nil, policy.bad_request(err)
   end
   local handed, entry = {}, server.manager.pools[options.name or "default"]
   for _, id in ipairs(ids) do
@@ -50,6 +49,7 @@ local function initialize(request, server)
   end
   return { message = err and ("Pool initialized in part: " .. err.message)
     or "Pool initialized successfully", pool_size = #ids,
+    problem = err and { code = err.code, detail = err.message },
     sandbox_ids = require("enclave.json").array(ids) }
 end
 

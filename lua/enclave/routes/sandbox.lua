@@ -14,7 +14,7 @@ local function create(request, server)
   if not kind then
     return nil, err
   end
-  config, err = policy.config(server.policy, given)
+  config, err = policy.config(server.policy, given, kind)
   if not config then
     return nil, err
   end
@@ -28,7 +28,7 @@ local function create(request, server)
   end })
   id, err = server.manager:create_sandbox(kind, config)
   if not id then
-    return nil, err.code ~= "cancelled" and errors.new("invalid", err.message, err.op) or err
+    return nil, policy.bad_request(err)
   end
   return { sandbox_id = id }
 end
@@ -190,21 +190,35 @@ return {
       if not path then
         return nil, err
       end
+      local most = policy.bytes(server.options.max_body or "256m")
+      local wanted = request.query.max_size and policy.bytes(request.query.max_size)
+      if request.query.max_size and not wanted then
+        return nil, errors.new("invalid", ('max_size: expected a size such as "1m", got %s'):format(
+          errors.show(request.query.max_size)), "request")
+      end
       local bytes
       bytes, err = server.manager:get_file(request.id, path,
-        { max_size = server.options.max_body or "256m" })
+        { max_size = math.floor(math.min(wanted or most, most)) })
       return bytes, err, { raw = true, headers = { ["Content-Type"] = "application/octet-stream" } }
-    end, { summary = "Download a file", fails = { 400, 404 }, query = { path = file_path },
+    end, { summary = "Download a file", fails = { 400, 404 }, query = { path = file_path,
+      max_size = { type = "string", description = 'Bytes, or such as "1m": more is an error' } },
       reply = bytes_of_any_kind } },
     { "PUT", "/sandbox/{id}/files", function(request, server)
       local path, err = request:required("path")
       if not path then
         return nil, err
       end
+      local mode = request.query.mode
+      if mode and not mode:find("^[0-7][0-7]?[0-7]?[0-7]?$") then
+        return nil, errors.new("invalid", ("mode: expected octal digits such as 755, got %s")
+          :format(errors.show(mode)), "request")
+      end
       local fine
-      fine, err = server.manager:put_file(request.id, path, request.body)
+      fine, err = server.manager:put_file(request.id, path, request.body,
+        { mode = mode and tonumber(mode, 8) })
       return fine and { ok = true }, err
-    end, { summary = "Upload a file", fails = { 400, 404, 413 }, query = { path = file_path },
+    end, { summary = "Upload a file", fails = { 400, 404, 413 }, query = { path = file_path,
+      mode = { type = "string", description = "Its permissions, octal: 755" } },
       body_required = true, body = bytes_of_any_kind, reply = ok } },
   },
 }
