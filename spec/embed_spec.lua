@@ -140,7 +140,10 @@ describe("the Lua side of the C library", function()
       .. ' "config": {"image": null, "memory_limit": "256m"}}]'))
     assert(call("execute_tool_in_pool", '{"code": "print(7)", "stdin": null}', "python_executor",
       '{"timeout": null}'))
-    assert(call("create_sandbox", '["fake", {"image": null}]'))
+    local id = assert(call("create_sandbox", '["fake", {"image": null,'
+      .. ' "tools_config": {"shell_executor": null}}]'))
+    assert.is_table(json.decode(assert(call("get_sandbox_tools", "[" .. id .. "]")))
+      .shell_executor)
   end)
 
   it("says what is wrong with a name or a text", function()

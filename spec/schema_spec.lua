@@ -36,6 +36,7 @@ describe("schema", function()
     fails(code, { cod = "x" }, 'parameters.cod: unknown; did you mean "code"?')
     fails(code, { zzzzzz = "x" }, "parameters.code: missing, expected a string")
     fails(code, { "x" }, "parameters: expected an object, got a table")
+    fails(code, { code = json.null }, "parameters.code: expected a string, got null")
   end)
 
   it("takes a null for something optional as left out", function()

@@ -29,12 +29,12 @@ local function read(text, what)
 end
 
 -- Options that are null are options that were left out. The parameters of a tool stay as they
--- are: its schema says what null means to it.
+-- are, and so does tools_config: their schemas say what null means to them.
 local function without_nulls(value)
   for name, member in pairs(type(value) == "table" and value or {}) do
     if member == json.null and type(name) == "string" then
       value[name] = nil
-    else
+    elseif name ~= "tools_config" then
       without_nulls(member)
     end
   end

@@ -1,6 +1,7 @@
 -- Errors as the whole API shows them, and the checks of what a caller passes: a wrong type
 -- or an unknown option throws; everything else is `nil, err`.
 local core = require "enclave.core"
+local json = require "enclave.json"
 local suggest = require "enclave.suggest"
 
 local errors = {}
@@ -86,6 +87,8 @@ function errors.show(value)
     return ("boolean %s"):format(value)
   elseif kind == "nil" then
     return "nothing"
+  elseif value == json.null then
+    return "null"
   end
   return "a " .. kind
 end
