@@ -16,7 +16,8 @@ local tools = {
     { "--tools", "PATH", "File or folder with more tools.", many = true },
     { "--check", "FILE", "Check a file with a tool, hook, route or language instead: what is"
       .. " wrong, and what could be better.", many = true },
-    { "--sandbox-type", "TYPE", "Only those for this kind of sandbox.", default = "docker" },
+    { "--sandbox-type", "TYPE", "Only those for this kind of sandbox: docker,"
+      .. " docker_notebook.", default = "docker" },
     { "--json", nil, "As JSON, in the form that language models take." },
     { "--markdown", nil, "Their parameters and options as tables in Markdown." },
   },
