@@ -70,7 +70,7 @@ local function look_up(request, server, only)
     return nil, problem
   end
   local sandbox, set = held.sandbox, languages.set(server.manager.registry.languages)
-  local facts, err = toolchain.facts(sandbox)
+  local facts, err = toolchain.facts(sandbox, entry.reuse ~= "keep")
   if not facts then
     return nil, err
   end
