@@ -11,8 +11,8 @@ local chapters = {
     { "init.lua", enclave = "enclave." },
     { "gather.lua", returned = "enclave.gather" },
     { "oneshot.lua", returned = "enclave.sandbox" } },
-  { "Managers", "What `enclave.manager` gives. One with `base_url` has the same methods; listeners,"
-    .. " progress, modes and limits of files do not go over HTTP.",
+  { "Managers", "What `enclave.manager` gives. One with `base_url` has the same methods; listeners"
+    .. " and progress do not go over HTTP.",
     { "manager.lua", Manager = "manager:" }, { "pools.lua", Pools = "manager:" },
     { "sandboxes.lua", Sandboxes = "manager:" }, { "remote.lua", Remote = "manager:" } },
   { "Sandboxes", "What `enclave.sandbox` gives, and what tools and hooks get.",
