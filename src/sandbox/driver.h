@@ -56,7 +56,8 @@ struct enc_driver {
     void (*prepare_cancel)(struct enc_prepare *prepare);
 
     /* Creates and starts it. Ends with enc_sandbox_ready or enc_sandbox_broken,
-     * later; after ready, enc_sandbox_broken says that it died. */
+     * later; after ready, enc_sandbox_broken says that it died. Sets driver_state; where that
+     * stays NULL there was no memory, and it is as if it had never been. */
     void (*create)(struct enc_host *host, struct enc_sandbox *sandbox);
 
     /* Any state, also during create. Ends with enc_sandbox_gone, later, when

@@ -154,7 +154,12 @@ struct enc_sandbox *enc_sandbox_new(struct enc_host *host,
     enc_sandbox_set_state(sandbox, ENC_SANDBOX_INITIALIZING);
     snprintf(sandbox->pool, sizeof sandbox->pool, "%s", pool ? pool : "");
     host->driver->create(host, sandbox);
-    return sandbox;
+    if (sandbox->driver_state)
+        return sandbox;
+    enc_fail_nomem(err, "sandbox.create");
+    enc_config_unref(sandbox->config);
+    free(sandbox);
+    return NULL;
 }
 
 void enc_sandbox_ready(struct enc_sandbox *sandbox) {

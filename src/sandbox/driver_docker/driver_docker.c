@@ -221,10 +221,8 @@ void enc_box_request(struct enc_box *box) {
 static void docker_create(struct enc_host *base, struct enc_sandbox *sandbox) {
     struct enc_docker_host *host = enc_docker_host_of(base);
     struct enc_box *box = calloc(1, sizeof *box);
-    if (!box) { /* it stays as it is until it is destroyed */
-        enc_log(base->log, ENC_LOG_ERROR, "no memory for sandbox %s", sandbox->id);
+    if (!box)
         return;
-    }
     box->sandbox = sandbox;
     box->host = host;
     box->stage = "create the container";
@@ -332,10 +330,6 @@ static void on_lost_create(struct enc_timer *timer) {
 
 static void docker_destroy(struct enc_sandbox *sandbox) {
     struct enc_box *box = sandbox->driver_state;
-    if (!box) {
-        enc_sandbox_gone(sandbox);
-        return;
-    }
     box->removing = true;
     box->give_up = enc_deadline_in(REMOVAL_LIMIT);
     enc_timer_stop(box->host->base.loop, &box->timer);
