@@ -14,6 +14,7 @@ static int start_with(const char *const *variables) {
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "python3");
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_WARM, "cobol");
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_PRELOAD, "json");
+    enc_wire_put_text(&config.writer, ENC_WIRE_TAG_PRELOAD, "asyncio");
     enc_wire_put_text(&config.writer, ENC_WIRE_TAG_PRELOAD, "no_such_module");
     peer_end(&peer, &config);
     assert_int_equal(peer_next(&peer).type, ENC_WIRE_HELLO);
@@ -131,6 +132,21 @@ static void test_runs_of_an_image_are_warm(void **state) {
     ends_cold(&run);
 }
 
+/* It is one with what C libraries of it have remembered. */
+static void test_a_preloaded_module_is_whole(void **state) {
+    (void)state;
+    runs(1,
+         "python3",
+         "import asyncio\n"
+         "async def main():\n"
+         "  try: await asyncio.wait_for(asyncio.sleep(60), 0.01)\n"
+         "  except asyncio.TimeoutError: print('late')\n"
+         "  print(await asyncio.get_running_loop().run_in_executor(None, int, '5'))\n"
+         "asyncio.run(main())\n",
+         "late\n5\n",
+         true);
+}
+
 /* The server's own memory would count for the program's. */
 static void test_little_memory(void **state) {
     (void)state;
@@ -208,6 +224,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_AGENT(test_runs_are_warm),
         cmocka_unit_test_setup_teardown(test_runs_of_an_image_are_warm, start_as_image, peer_down),
+        WITH_AGENT(test_a_preloaded_module_is_whole),
         WITH_AGENT(test_little_memory),
         WITH_AGENT(test_many_at_once),
         WITH_AGENT(test_a_reset_leaves_them_running),

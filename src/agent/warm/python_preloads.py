@@ -16,8 +16,12 @@ def same_values(now, then):
 
 
 class Preloads:
-    # These keep the process's id, folder or a secret from their import on.
-    NEVER = ("multiprocessing", "concurrent", "site", "sitecustomize", "usercustomize")
+    # These keep the process's id, folder or a secret from their import on, or are told of its end.
+    # No more: what needs them is imported anew, and a library in C keeps its first import's facts.
+    NEVER = (
+        "multiprocessing concurrent.futures.thread concurrent.futures.process site sitecustomize"
+        " usercustomize".split()
+    )
     # What any program changes in sys.
     VOLATILE = frozenset(
         "stdin stdout stderr __stdin__ __stdout__ __stderr__ argv orig_argv path ps1 ps2"
@@ -36,6 +40,9 @@ class Preloads:
         self.values = {}  # name -> its variables
 
     # in the server ---------------------------------------------------------------------
+
+    def is_never(self, name):
+        return any(name == each or name.startswith(each + ".") for each in self.NEVER)
 
     def load(self, names):
         """Imports, and notes which import brought what. -> {name: why not}"""
@@ -110,7 +117,7 @@ class Preloads:
         os.register_at_fork = posix.register_at_fork = watching_fork
         try:
             for name in names:
-                if name.split(".")[0] in self.NEVER:
+                if self.is_never(name):
                     failed[name] = "is never preloaded"
                     continue
                 try:
@@ -150,7 +157,7 @@ class Preloads:
             if self.base.get(name) is module or name == "__main__":
                 continue
             del modules[name]
-            if name.split(".")[0] not in self.NEVER and module is not None:
+            if not self.is_never(name) and module is not None:
                 self.kept[name] = module
                 self.known[name] = module
         for name, module in self.base.items():

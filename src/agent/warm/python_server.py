@@ -190,23 +190,24 @@ class Server(Facts):
 
     def hook_imports(self):
         preloads = self.preloads
-        kept = preloads.kept
+        kept, restore = preloads.kept, preloads.restore
+        gettrace, getprofile = sys.gettrace, sys.getprofile
         manager = sys.modules["_frozen_importlib"]._ModuleLockManager
         enter = manager.__enter__
 
         # Called once for each import of a module that is not there, before it is looked
-        # for; never on the stack while a module's own code runs.
+        # for; never on the stack while a module's own code runs. Who traces sees nothing of
+        # ours: no other function, and this one is as if it were of the import's own module.
         def __enter__(self):
-            if self._name in kept:
-                preloads.restore(self._name)
+            if self._name in kept and not gettrace() and not getprofile():
+                restore(self._name)
             return enter(self)
 
-        __enter__.__code__ = __enter__.__code__.replace(
-            co_filename="<frozen importlib._bootstrap>"
-        )
-        __enter__.__qualname__ = enter.__qualname__
-        __enter__.__module__ = enter.__module__
-        manager.__enter__ = __enter__
+        code = __enter__.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+        own = type(enter)(code, enter.__globals__, "__enter__", None, __enter__.__closure__)
+        own.__qualname__ = enter.__qualname__
+        own.__module__ = enter.__module__
+        manager.__enter__ = own
 
     # serving ---------------------------------------------------------------------------
 
@@ -255,7 +256,8 @@ class Server(Facts):
         old, io = sys.stdin, self.preloads.base["io"]
         buffer = io.open(0, "rb", -1, closefd=False)
         buffer.raw.name = "<stdin>"
-        new = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n")
+        through = old.write_through
+        new = io.TextIOWrapper(buffer, old.encoding, old.errors, "\n", write_through=through)
         new.mode = "r"
         sys.stdin = sys.__stdin__ = new
         self.end.input = new, buffer, buffer.raw
