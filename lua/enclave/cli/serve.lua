@@ -45,7 +45,8 @@ local serve = {
       many = true },
     { "--allow-volumes", nil, "Clients may mount folders of the host." },
     { "--allow-ports", nil, "Clients may publish ports." },
-    { "--allow-privileged", nil, "Clients may ask for privileges." },
+    { "--allow-privileged", nil, "Clients may ask for privileges, and for other networks than"
+      .. " bridge." },
     { "--max-memory", "SIZE", "Most memory of a sandbox, such as 2g." },
     { "--max-output", "SIZE", "Most that is kept of each stream of a program (default 16m)." },
     { "--max-cpu", "COUNT", "Most CPUs of a sandbox.", convert = front.number },

@@ -8,7 +8,7 @@ local json = require "enclave.json"
 ---@field allowed_images? string[] nil: any; "name:*" allows every tag
 ---@field allow_volumes? boolean
 ---@field allow_ports? boolean
----@field allow_privileged? boolean also cap_add, security_opt, runtime and networks of the host
+---@field allow_privileged? boolean also cap_add, security_opt, runtime and networks but bridge
 ---@field max_memory? integer|string what is above one of these four is lowered to it
 ---@field max_cpu? number
 ---@field max_timeout? number seconds
@@ -61,6 +61,9 @@ end
 
 local host_fields = { "privileged", "cap_add", "security_opt", "runtime" }
 
+-- Others lead to the host, or to what else runs there.
+local common_networks = { [""] = true, none = true, default = true, bridge = true }
+
 local function refusal(rules, config)
   local image = config.image or "python:3.11-slim"
   local network = config.network
@@ -73,7 +76,7 @@ local function refusal(rules, config)
     return refuse("ports: not allowed over HTTP here")
   elseif rules.allow_privileged then
     return true
-  elseif type(network) == "string" and (network == "host" or network:find(":", 1, true)) then
+  elseif type(network) == "string" and not common_networks[network] then
     return refuse("network: %s is not allowed over HTTP here", errors.show(network))
   end
   for _, name in ipairs(host_fields) do
