@@ -205,12 +205,14 @@ while input() == "fork":
             os.fork()
         except OSError:
             pass
-print("fine")]], cases = { { stdin = "fork" }, { stdin = "fine", expected = "fine" } },
-    }.metadata.cases
+print("fine")]], cases = { { stdin = "fork" }, { stdin = "fine", expected = "fine" },
+      { stdin = "fine" }, { stdin = "fine" }, { stdin = "fine" } } }.metadata.cases
     assert.equal("time_limit", cases[1].verdict)
     -- One that cannot be ended in time costs the sandbox; beside it others may take long.
     local possible = { accepted = true, not_run = true, time_limit = true }
-    assert.is_true(possible[cases[2].verdict], cases[2].verdict)
+    for i = 2, 5 do
+      assert.is_true(possible[cases[i].verdict], cases[i].verdict)
+    end
   end)
 
   it("tells a sandbox that dies under it", function()

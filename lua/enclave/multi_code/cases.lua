@@ -92,7 +92,7 @@ function cases.read(given)
 end
 
 -- What ran beside it may have been the reason: it took all processes, or was killed along with
--- everything. Such a case is run once more, alone.
+-- everything. Such a case is run once more, alone; so is one that could not begin.
 local function is_suspect(entry)
   return entry.verdict == "runtime_error" and (entry.limit == "pids"
     or not entry.limit and entry.signal == "SIGKILL")
@@ -131,6 +131,7 @@ function cases.run(job, list, options)
   if not free then
     return nil, problem
   end
+  local crowded_out = {}
   for i, case in ipairs(list) do
     calls[i] = function()
       if stopped then
@@ -139,7 +140,10 @@ function cases.run(job, list, options)
       local place = table.remove(free)
       local entry, err = run_case(job, i, case, place, options)
       free[#free + 1] = place
-      if not entry then
+      if not entry and err.code == "internal" and calls.limit > 1 then
+        crowded_out[i] = true
+        return { index = i, verdict = "not_run" }
+      elseif not entry then
         stopped = true
         return nil, err
       elseif entry.verdict ~= "accepted" and options.stop_on_failure then
@@ -157,7 +161,7 @@ function cases.run(job, list, options)
     return nil, err
   end
   for i = 1, calls.limit > 1 and not stopped and #list or 0 do
-    if is_suspect(verdicts[i]) then
+    if crowded_out[i] or is_suspect(verdicts[i]) then
       verdicts[i], err = run_case(job, i, list[i], free[1], options)
     end
     if not verdicts[i] then
