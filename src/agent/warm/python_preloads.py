@@ -16,12 +16,9 @@ def same_values(now, then):
 
 
 class Preloads:
-    # These keep the process's id, folder or a secret from their import on, or are told of its end.
-    # No more: what needs them is imported anew, and a library in C keeps its first import's facts.
-    NEVER = (
-        "multiprocessing concurrent.futures.thread concurrent.futures.process site sitecustomize"
-        " usercustomize".split()
-    )
+    # These keep the process's id, folder or a secret from their import on. No more: what needs
+    # them is imported anew, and a library in C, such as asyncio's, keeps its first import's facts.
+    NEVER = "multiprocessing concurrent.futures.process site sitecustomize usercustomize".split()
     # What any program changes in sys.
     VOLATILE = frozenset(
         "stdin stdout stderr __stdin__ __stdout__ __stderr__ argv orig_argv path ps1 ps2"
@@ -138,6 +135,8 @@ class Preloads:
         """A module that came without being asked for belongs to its parent's import; so
         does a second name for one."""
         parent = found.rpartition(".")[0]
+        if parent and self.is_never(found):
+            return
         owner = parent or root
         second = parent and found not in self.asked
         # What a part of it was asked for was asked for too.
@@ -157,7 +156,9 @@ class Preloads:
             if self.base.get(name) is module or name == "__main__":
                 continue
             del modules[name]
-            if not self.is_never(name) and module is not None:
+            if self.is_never(name):
+                self.disown(name)
+            elif module is not None:
                 self.kept[name] = module
                 self.known[name] = module
         for name, module in self.base.items():
@@ -172,6 +173,14 @@ class Preloads:
         for name, module in self.known.items():
             if hasattr(module, "__dict__"):
                 self.values[name] = self.variables(name)
+
+    def disown(self, name):
+        """Its package keeps nothing of it, either."""
+        parent = name.rpartition(".")[0]
+        holder = self.known.get(parent) or sys.modules.get(parent)
+        for part, value in list(vars(holder).items()) if holder else ():
+            if getattr(value, "__module__", None) == name:
+                delattr(holder, part)
 
     def closure(self, name):
         seen = set()
