@@ -265,6 +265,13 @@ Rich()]])
       assert.is_true(result.metadata.truncated)
       assert.equal(100000, #result.output)
       assert.equal(300005, #table.concat(heard))
+      heard = {}
+      result = assert(box:execute_tool("notebook_executor", { code = "print('x', end=''); 40 + 2" },
+        { on_stdout = function(bytes)
+          heard[#heard + 1] = bytes
+        end }))
+      assert.equal("x\nResult: 42", result.output)
+      assert.equal(result.output, table.concat(heard))
       assert.equal("ok\n", fine("print('ok')").output)
     end)
   end)

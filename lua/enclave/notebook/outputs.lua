@@ -104,13 +104,17 @@ local function join(first, second)
   return first .. (first:sub(-1) == "\n" and "" or "\n") .. second
 end
 
+---Whoever listens to stdout hears the result, too.
 ---@return string output what the cell wrote to stdout, and its result
 ---@return string|nil error what it wrote to stderr, and its traceback
 function Outputs:texts()
-  local output = join(table.concat(self.stdout),
-    self.result and "Result: " .. tostring(self.result))
+  local written = table.concat(self.stdout)
+  local output = join(written, self.result and "Result: " .. tostring(self.result)) or ""
+  if self.listeners.stdout and #output > #written then
+    self.listeners.stdout(output:sub(#written + 1))
+  end
   local problem = join(table.concat(self.stderr), self.traceback)
-  return output or "", problem ~= "" and problem or nil
+  return output, problem ~= "" and problem or nil
 end
 
 return outputs
