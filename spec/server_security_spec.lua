@@ -137,8 +137,8 @@ describe("what clients may ask for", function()
     end
     for _, wish in ipairs({ { privileged = true }, { cap_add = { "SYS_ADMIN" } },
       { security_opt = { "seccomp=unconfined" } }, { runtime = "odd" }, { network = "host" },
-      { network = "container:x" }, { network = "databases" }, { volumes = { ["/"] = { bind = "/x" } } },
-      { ports = { ["80/tcp"] = 80 } } }) do
+      { network = "container:x" }, { network = "databases" },
+      { volumes = { ["/"] = { bind = "/x" } } }, { ports = { ["80/tcp"] = 80 } } }) do
       assert.is_nil((ask({}, wish)))
       assert.is_table(ask({ allow_privileged = true, allow_volumes = true, allow_ports = true },
         wish))
