@@ -30,7 +30,7 @@ static const struct enc_agent_transport transport = {agent_write, agent_queued};
 
 static void driver_create(struct enc_host *host, struct enc_sandbox *sandbox) {
     struct enclave_error err = {0};
-    (void)host;
+    sandbox->driver_state = host;
     assert_int_equal(enc_channel_agent_open(sandbox, &transport, NULL, &err), 0);
 }
 
