@@ -213,9 +213,10 @@ sanitized_lane() {
   ENCLAVE_SPEC_GC=1
   export PATH ASAN_OPTIONS UBSAN_OPTIONS CFLAGS CXXFLAGS LDFLAGS ENCLAVE_SPEC_GC
   c_tests build-sanitized
-  # Not those of figures, of the agent, which is always the same binary, and of packages.
+  # Not those of figures, of packages, and of what is the same binary in both: agent, compilers.
   lua_specs build-sanitized "$top/build-sanitized/stock/lua5.4" "$work/report" \
-    spec/bench_spec.lua spec/conformance_spec.lua spec/install_spec.lua
+    spec/bench_spec.lua spec/install_spec.lua \
+    spec/conformance_spec.lua spec/residue_spec.lua spec/multi_code_languages_spec.lua
 }
 
 # both LANE LANE: at the same time.
