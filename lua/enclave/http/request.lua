@@ -45,6 +45,22 @@ function Request:json_object()
   return value
 end
 
+---The body as a JSON object that a schema holds for.
+---@param validate enclave.Validator
+---@return table|nil
+---@return enclave.Error? err names the field
+function Request:checked(validate)
+  local given, err = self:json_object()
+  if not given then
+    return nil, err
+  end
+  local checked, problem = validate(given)
+  if not checked then
+    return invalid("%s", problem)
+  end
+  return checked
+end
+
 ---@param name string of the query
 ---@return number|nil # nil also when it is not there
 ---@return enclave.Error? err

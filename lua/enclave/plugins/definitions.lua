@@ -217,7 +217,7 @@ definitions.route_fields = { name = "string", api = "number", description = "str
 -- What a request has of its own, where a placeholder's value would be lost or in the way.
 local own_fields = {}
 for name in ("method path query body headers uri reply begun more max_json begin json_object"
-  .. " number flag required result"):gmatch("%S+") do
+  .. " checked number flag required result"):gmatch("%S+") do
   own_fields[name] = true
 end
 

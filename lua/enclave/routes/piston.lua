@@ -190,15 +190,11 @@ local function run(request, server, given)
 end
 
 local function execute(request, server)
-  local given, err = request:json_object()
+  local given, err = request:checked(validate)
   if not given then
     return failure(err)
   end
-  local problem, answer
-  given, problem = validate(given)
-  if not given then
-    return failure{ code = "invalid", message = problem }
-  end
+  local answer
   answer, err = run(request, server, given)
   if not answer then
     return failure(err)

@@ -73,13 +73,9 @@ local function answer(status, message, metadata)
 end
 
 local function run_code(request, server)
-  local given, problem = request:json_object()
+  local given, problem = request:checked(validate)
   if not given then
     return failure(problem)
-  end
-  given, problem = validate(given)
-  if not given then
-    return failure{ code = "invalid", message = problem }
   end
   local result, err = server.manager:execute_tool_in_pool("multi_code_executor",
     policy.parameters(server.policy, parameters_of(given)), { pool = request.query.pool })
